@@ -277,6 +277,8 @@ def EfficientNet(variant="b0", classes=1000, include_top=True, weights=None):
     network = plan(variant, classes, include_top)
     base, size = network.scale.baseline, network.scale.resolution
     act = base.activation
+    # Keras walks the graph recursively: a network as deep as L2 comes near Python's default limit of 1,000 calls
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + 20 * len(network.blocks)))
 
     image = layers.Input((size, size, len(base.mean)), name="image")
     x = layers.Rescaling([1 / s for s in base.std], [-m / s for m, s in zip(base.mean, base.std)], name="rescaling")(image)

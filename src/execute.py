@@ -1,0 +1,154 @@
+"""Executes notebooks and saves them in place, with everything that changes from run to run left out.
+
+    python src/execute.py                          all of notebooks/
+    python src/execute.py notebooks/01_*.ipynb     some
+    python src/execute.py --setup-cell             prints the setup cell that every notebook starts with
+
+A notebook that raises is not saved; the exit status is then 1.
+"""
+
+import os
+import sys
+import time
+import tomllib
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+KERNELSPEC = dict(display_name="Python 3 (ipykernel)", language="python", name="python3")
+CELL_METADATA = ("jupyter", "slideshow", "tags")  # the rest is what editors and runs leave behind
+TIMEOUT = 1800  # seconds for one cell
+
+SETUP_CELL = """\
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow starts without its log
+if "google.colab" in sys.modules and not Path("../src/architecture.py").exists():
+    os.system("git clone --depth 1 https://github.com/{repository}")
+    os.chdir("{name}/notebooks")
+root = next((p for p in [Path.cwd(), *Path.cwd().parents] if (p / "src/architecture.py").exists()), None)
+assert root, "src/architecture.py not found: open this notebook inside a copy of the whole repository."
+sys.path.insert(0, str(root / "src"))
+import keras
+
+print(*(f"{{name}} {{sys.modules[name].__version__}}" for name in ["keras", keras.config.backend(), "numpy"]), sep=", ")
+"""
+
+
+def repository():
+    """GitHub's owner/name of the series, from pyproject.toml, its only home."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["series"]["repository"]
+
+
+def setup_cell():
+    """The source of the first code cell of every notebook."""
+    return SETUP_CELL.format(repository=repository(), name=repository().split("/")[1]).strip()
+
+
+def badge(file_name):
+    """The line under a notebook's title: "Open in Colab"."""
+    target = f"https://colab.research.google.com/github/{repository()}/blob/main/notebooks/{file_name}"
+    return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({target})"
+
+
+def execute(path):
+    """Executes one notebook and saves it. Returns (seconds, peak bytes of its kernel or None, error or None)."""
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    path = Path(path)
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources=dict(metadata=dict(path=str(path.resolve().parent))),
+        # or Jupyter saves what native code logs, TensorFlow's start-up lines
+        extra_arguments=["--IPKernelApp.capture_fd_output=False", "--IPKernelApp.log_level=40"],
+    )
+    start, error = time.perf_counter(), None
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
+        error = str(problem)
+    seconds = time.perf_counter() - start
+    if error is None:
+        normalise(notebook)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+    return seconds, _peak_of_kernel(), error
+
+
+def normalise(notebook):
+    """Removes, in place, what differs between two runs of the same notebook or two editors."""
+    notebook.metadata.clear()
+    notebook.metadata.update(kernelspec=dict(KERNELSPEC), language_info=dict(name="python"))
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for i, cell in enumerate(notebook.cells):
+        cell.setdefault("id", f"cell-{i}")
+        for key in set(cell.metadata) - set(CELL_METADATA):
+            del cell.metadata[key]
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
+
+
+def _joined(outputs):
+    """Streams arrive in pieces of any size: joins neighbours of the same name."""
+    joined = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def _peak_of_kernel():
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _quiet():
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    os.environ.pop("MPLBACKEND", None)  # the kernel draws inline
+
+
+def main(arguments):
+    """Executes the notebooks that are named, or all. Returns the exit status."""
+    if arguments == ["--setup-cell"]:
+        print(setup_cell())
+        return 0
+    paths = [Path(name) for name in arguments] or sorted((ROOT / "notebooks").glob("*.ipynb"))
+    missing = [str(path) for path in paths if path.suffix != ".ipynb" or not path.is_file()]
+    if missing or not paths:
+        print(f"execute.py: not a notebook: {', '.join(missing) or 'notebooks/ is empty'}.", file=sys.stderr)
+        return 2
+    failed = 0
+    # one process per notebook: the peak memory of children is then that of its one kernel
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_quiet, max_tasks_per_child=1) as pool:
+        for path in paths:
+            print(f"{path.name:45}", end="", flush=True)
+            seconds, peak, error = pool.submit(execute, path).result()
+            memory = f", {peak / 1e9:.1f} GB at most" if peak else ""
+            print(f"{seconds:6.0f} s{memory}{'' if error is None else '  FAILED, not saved'}", flush=True)
+            if error:
+                failed += 1
+                print(error, file=sys.stderr)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

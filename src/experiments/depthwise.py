@@ -1,0 +1,87 @@
+"""Dense against depthwise-separable convolution on CIFAR-10, at equal depth and at equal MACs.
+
+    python src/experiments/depthwise.py            writes data/measured/depthwise.csv
+    python src/experiments/depthwise.py --quick    the same runs in under a minute, on the shipped images; writes nothing
+
+Three networks: a 3x3 convolution from the image, then three layers (the first two halve the resolution and double
+the width), then a classifier. `dense`: the layers are 3x3 convolutions. `separable`: each is a depthwise 3x3 and a
+pointwise convolution with the same widths (equal depth). `separable, widened`: the same with the width at which the
+MACs equal those of `dense`. Only this, the seeds and the number of epochs below were fixed before the first run.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import keras
+from keras import layers
+
+from architecture import Conv, conv_bn
+from datasets import cifar10
+from experiments.training import fill, train
+
+WIDTH, EPOCHS, SEEDS = 8, 3, range(5)
+DENSE, SEPARABLE, WIDENED = NETWORKS = ("dense", "separable", "separable, widened")
+
+
+def convs(kind, width):
+    """The network on paper: a list of architecture.Conv. `width`: channels of the first layer, an int."""
+    network, channels, size = [Conv("stem_conv", 3, width, 32, kernel=3)], width, 32
+    for i, (filters, stride) in enumerate(((2 * width, 2), (4 * width, 2), (4 * width, 1)), start=1):
+        if kind == DENSE:
+            network.append(Conv(f"layer{i}_conv", channels, filters, size, 3, stride))
+        else:
+            network.append(Conv(f"layer{i}_dwconv", channels, channels, size, 3, stride, depthwise=True))
+            network.append(Conv(f"layer{i}_project_conv", channels, filters, network[-1].output_size))
+        channels, size = filters, network[-1].output_size
+    return network + [Conv("predictions", channels, 10, 1, bias=True)]
+
+
+def macs(kind, width):
+    """Multiply-adds for one image, an int."""
+    return sum(conv.macs for conv in convs(kind, width))
+
+
+def width_of(kind):
+    """The width of a network's first layer: WIDTH, or the one whose MACs come nearest to those of `dense`."""
+    if kind != WIDENED:
+        return WIDTH
+    return min(range(WIDTH, 16 * WIDTH), key=lambda width: abs(macs(kind, width) - macs(DENSE, WIDTH)))
+
+
+def build(kind):
+    """The Keras model. Input: (batch, 32, 32, 3), pixels 0 to 255. Output: (batch, 10) probabilities."""
+    *body, top = convs(kind, width_of(kind))
+    image = layers.Input((32, 32, 3))
+    x = layers.Rescaling(1 / 128, -1)(image)
+    for conv in body:
+        x = conv_bn(x, conv, "relu")
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(top.filters, activation="softmax", name=top.name)(x))
+
+
+def run(network, seed, data, epochs):
+    """One row: trains `network` from `seed`. Returns a dict of what was measured."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = build(network)
+    paper = convs(network, width_of(network))
+    counts = dict(width=width_of(network), params=sum(c.params for c in paper), macs=sum(c.macs for c in paper))
+    assert counts["params"] == model.count_params()
+    return counts | dict(epochs=epochs) | train(model, data, epochs, seed, label=f"{network}, seed {seed}")
+
+
+def main(arguments):
+    quick = "--quick" in arguments
+    data, epochs = cifar10(full=not quick), 2 if quick else EPOCHS
+    keys = [dict(network=network, seed=seed) for seed in (SEEDS[:1] if quick else SEEDS) for network in NETWORKS]
+    if quick:
+        for key in keys:
+            print("", run(**key, data=data, epochs=epochs))
+    else:
+        fill("depthwise", keys, lambda **key: run(**key, data=data, epochs=epochs))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

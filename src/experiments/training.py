@@ -1,0 +1,93 @@
+"""What every experiment shares: one training loop, and a table on disk that a broken run cannot damage.
+
+A table is a CSV with one row for each finished run. `fill` skips the rows that are there, so an interrupted
+experiment goes on where it stopped and loses at most the run in flight.
+"""
+
+import csv
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+MEASURED = Path(__file__).resolve().parents[2] / "data" / "measured"
+
+
+def train(model, data, epochs, seed, batch=128, learning_rate=2e-3, label="", flip=True):
+    """Trains a classifier with Adam and a cosine schedule down to zero, and tests it after every epoch.
+
+    data: ((x_train, y_train), (x_test, y_test)); images (n, height, width, channels) in pixels 0 to 255, labels (n,).
+    Mirrors each training image with probability 1/2 if `flip`. The order of images and the mirroring depend on
+    `seed` alone. Returns a dict: test top-1 in % after every epoch (`curve`) and after the last (`top1`), the
+    training top-1 over the last epoch, and seconds in total.
+    """
+    (x_train, y_train), (x_test, y_test) = data
+    steps = len(x_train) // batch
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps * epochs)
+    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    random, start, curve = np.random.default_rng(seed), time.perf_counter(), []
+    for epoch in range(epochs):
+        order = random.permutation(len(x_train))[: steps * batch]
+        mirrored = random.random(len(order)) < (0.5 if flip else 0)
+        images = x_train[order]
+        images[mirrored] = images[mirrored, :, ::-1]
+        history = model.fit(images, y_train[order], batch_size=batch, shuffle=False, verbose=0)
+        curve.append(100 * model.evaluate(x_test, y_test, batch_size=500, verbose=0)[1])
+        _progress(f"{label}  epoch {epoch + 1}/{epochs}  test top-1 {curve[-1]:.2f} %", start, (epoch + 1) / epochs)
+    return dict(
+        top1=round(curve[-1], 2),
+        train_top1=round(100 * history.history["accuracy"][-1], 2),
+        curve=" ".join(f"{value:.2f}" for value in curve),
+        seconds=round(time.perf_counter() - start, 1),
+    )
+
+
+def fill(name, keys, run, directory=MEASURED):
+    """Fills the table `name`.csv: calls `run(**key)` for each dict in `keys` that has no row yet.
+
+    A row is the key, what `run` returned, and the versions and machine. The file is replaced only as a whole.
+    """
+    path = Path(directory) / f"{name}.csv"
+    rows = list(csv.DictReader(path.open(newline=""))) if path.exists() else []
+    done = [{k: row[k] for k in keys[0]} for row in rows]
+    todo = [key for key in keys if {k: str(v) for k, v in key.items()} not in done]
+    print(f"{path.name}: {len(keys) - len(todo)} of {len(keys)} runs are there, {len(todo)} to go", flush=True)
+    start = time.perf_counter()
+    for count, key in enumerate(todo, start=1):
+        rows.append({**key, **run(**key), **provenance()})
+        _write(path, rows)
+        left = (time.perf_counter() - start) / count * (len(todo) - count)
+        print(f"\n{path.name}: run {count}/{len(todo)} written, about {left / 60:.0f} min left", flush=True)
+    return path
+
+
+def provenance():
+    """Versions, machine and date: the columns that every measured row ends with."""
+    return dict(
+        backend=f"{keras.backend.backend()} {sys.modules[keras.backend.backend()].__version__}",
+        keras=keras.__version__,
+        numpy=np.__version__,
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+        date=time.strftime("%Y-%m-%d"),
+    )
+
+
+def _write(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(partial, path)
+
+
+def _progress(text, start, part):
+    elapsed = time.perf_counter() - start
+    bar = "#" * round(20 * part) + "." * (20 - round(20 * part))
+    print(f"\r[{bar}] {text}  {elapsed:.0f} s, {elapsed / part - elapsed:.0f} s left ", end="", flush=True)

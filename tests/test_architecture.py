@@ -1,0 +1,344 @@
+"""architecture.py against independent sources: Keras's own models, the paper's Table 1, published integers."""
+
+import dataclasses
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import architecture
+from architecture import B0, LITE, STAGES, VARIANTS, Baseline, EfficientNet, Scale, Stage, plan
+
+FAMILY = [f"b{i}" for i in range(8)]
+PARAMS = (5_330_564, 7_856_232, 9_177_562, 12_320_528, 19_466_816, 30_562_520, 43_265_136, 66_658_680)
+MACS = (
+    385_814_752,
+    686_802_832,
+    993_561_872,
+    1_827_141_392,
+    4_393_771_024,
+    10_266_384_752,
+    19_067_593_536,
+    37_745_884_192,
+)
+# stem, the seven stages and the top of tensorflow/tpu's B0…B8 and L2: channels, and blocks in each stage
+RELEASED = {
+    "b0": ((32, 16, 24, 40, 80, 112, 192, 320, 1280), (1, 2, 2, 3, 3, 4, 1)),
+    "b1": ((32, 16, 24, 40, 80, 112, 192, 320, 1280), (2, 3, 3, 4, 4, 5, 2)),
+    "b2": ((32, 16, 24, 48, 88, 120, 208, 352, 1408), (2, 3, 3, 4, 4, 5, 2)),
+    "b3": ((40, 24, 32, 48, 96, 136, 232, 384, 1536), (2, 3, 3, 5, 5, 6, 2)),
+    "b4": ((48, 24, 32, 56, 112, 160, 272, 448, 1792), (2, 4, 4, 6, 6, 8, 2)),
+    "b5": ((48, 24, 40, 64, 128, 176, 304, 512, 2048), (3, 5, 5, 7, 7, 9, 3)),
+    "b6": ((56, 32, 40, 72, 144, 200, 344, 576, 2304), (3, 6, 6, 8, 8, 11, 3)),
+    "b7": ((64, 32, 48, 80, 160, 224, 384, 640, 2560), (4, 7, 7, 10, 10, 13, 4)),
+    "b8": ((72, 32, 56, 88, 176, 248, 424, 704, 2816), (4, 8, 8, 11, 11, 15, 4)),
+    "l2": ((136, 72, 104, 176, 344, 480, 824, 1376, 5504), (6, 11, 11, 16, 16, 22, 6)),
+}
+TINY = Baseline(
+    stages=(Stage(1, 3, 1, 8, 1), Stage(4, 5, 2, 16, 2)),
+    stem_filters=8,
+    stem_stride=1,
+    top_filters=32,
+    mean=(127.5,),
+    std=(127.5,),
+)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_keras():
+    yield
+    keras.utils.clear_session()
+
+
+def walk_macs(model):
+    """Multiply-adds counted on the built Keras model, from its kernels and its output shapes alone."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+        elif isinstance(layer, keras.layers.Dense):
+            total += math.prod(layer.kernel.shape)
+    return total
+
+
+def randomise(ours, theirs, seed):
+    """Gives both models the same weights; small gammas before the skip connections keep B7 from saturating."""
+    rng = np.random.default_rng(seed)
+    for layer in ours.layers:
+        values = []
+        for variable in layer.weights:
+            shape, kind = variable.shape, variable.path.rsplit("/", 1)[-1]
+            if kind == "gamma":
+                value = rng.uniform(0.5, 1.5, shape) * (0.1 if "project" in layer.name else 1)
+            elif kind == "moving_variance":
+                value = rng.uniform(0.5, 1.5, shape)
+            elif len(shape) == 1:
+                value = rng.normal(0, 0.1, shape)
+            else:
+                value = rng.normal(0, math.prod(shape[:2] if "dwconv" in layer.name else shape[:-1]) ** -0.5, shape)
+            values.append(value)
+        if values:
+            layer.set_weights(values)
+            theirs.get_layer(layer.name).set_weights(values)
+
+
+def reference(variant):
+    """Keras's own model, with the normalization that its ImageNet weights amount to."""
+    model = getattr(keras.applications, f"EfficientNet{variant.upper()}")(weights=None)
+    normalization = next(layer for layer in model.layers if isinstance(layer, keras.layers.Normalization))
+    normalization.mean = np.float32([0.485, 0.456, 0.406]).reshape(1, 1, 1, 3)
+    normalization.variance = np.float32([0.229, 0.224, 0.225]).reshape(1, 1, 1, 3) ** 2
+    return model
+
+
+@pytest.mark.parametrize("variant, params, macs", list(zip(FAMILY, PARAMS, MACS, strict=True)))
+def test_the_plan_counts_what_is_published(variant, params, macs):
+    assert (plan(variant).params, plan(variant).macs) == (params, macs)
+
+
+@pytest.mark.parametrize("variant", FAMILY)
+def test_the_model_equals_keras(variant):
+    """Names, parameters, MACs, stochastic depth, and features for random weights and a random image."""
+    ours, theirs, paper = EfficientNet(variant), reference(variant), plan(variant)
+    assert ours.count_params() == paper.params == theirs.count_params() - 7  # 7: the Normalization layer's state
+    assert walk_macs(ours) == paper.macs == walk_macs(theirs)
+    weighted = [layer.name for layer in ours.layers if layer.weights]
+    assert weighted == [layer.name for layer in theirs.layers if layer.weights and "normalization" not in layer.name]
+    names = {layer.name for layer in theirs.layers}
+    assert {layer.name for layer in ours.layers} - names == {"image"}
+
+    def rates(model):
+        return {layer.name: layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)}
+
+    assert rates(ours) == pytest.approx(rates(theirs), abs=1e-12)
+    assert [layer.noise_shape for layer in ours.layers if layer.name.endswith("drop")] == [(None, 1, 1, 1)] * sum(
+        block.skip for block in paper.blocks
+    )
+
+    seed = FAMILY.index(variant)
+    randomise(ours, theirs, seed)
+    size = paper.scale.resolution
+    image = np.random.default_rng(100 + seed).uniform(0, 255, (1, size, size, 3)).astype("float32")
+    got, expected = (
+        np.asarray(keras.Model(model.input, model.get_layer("top_activation").output)(image))
+        for model in (ours, theirs)
+    )
+    assert expected.std() > 0.01  # neither dead nor saturated, else equality would say nothing
+    assert np.abs(got - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_the_bottleneck_is_linear_and_the_top_is_softmax():
+    model = EfficientNet(Scale(1.0, 1.0, 32))
+    assert "block2b_project_activation" not in {layer.name for layer in model.layers}
+    image = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    out = np.asarray(model(image))
+    assert out.shape == (2, 1000) and out.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_initial_weights_are_distributed_like_kerass():
+    """Standard deviations of ten kinds of kernel; a fan-in or a forgotten initializer would be off by a factor."""
+    ours, theirs = EfficientNet("b0"), reference("b0")
+    for layer in ours.layers:
+        if layer.weights and len(layer.weights[0].shape) > 1 and math.prod(layer.weights[0].shape) > 2000:
+            expected = np.std(theirs.get_layer(layer.name).get_weights()[0])
+            assert np.std(layer.get_weights()[0]) == pytest.approx(expected, rel=0.15), layer.name
+
+
+def test_batch_normalization_matches_the_released_hyperparameters():
+    for layer in EfficientNet(Scale(1.0, 1.0, 32)).layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            assert (layer.momentum, layer.epsilon) == (0.99, 1e-3)
+
+
+@pytest.mark.parametrize("variant", RELEASED)
+def test_channels_and_repeats_are_those_released(variant):
+    paper = plan(variant)
+    by_stage = {stage: [block for block in paper.blocks if block.stage == stage] for stage in range(2, 9)}
+    channels = [paper.stem.filters, *(by_stage[stage][0].project.filters for stage in by_stage), paper.top.filters]
+    assert (tuple(channels), tuple(len(blocks) for blocks in by_stage.values())) == RELEASED[variant]
+
+
+def test_b0_is_table_1():
+    """The resolution that enters each stage, as the fifth version of the paper prints it."""
+    paper = plan("b0")
+    first = [next(block for block in paper.blocks if block.stage == stage) for stage in range(2, 9)]
+    sizes = [paper.stem.size, *(block.depthwise.size for block in first), paper.top.size]
+    assert sizes == [224, 112, 112, 56, 28, 14, 14, 7, 7]
+
+
+def test_squeeze_and_excitation_is_a_quarter_of_the_blocks_input():
+    reduced = [block.se_reduce.filters for block in plan("b0").blocks]
+    assert reduced == [8, 4, 6, 6, 10, 10, 20, 20, 20, 28, 28, 28, 48, 48, 48, 48]  # tensorflow/tpu#616
+
+
+def test_stochastic_depth_grows_with_the_scaled_number_of_blocks():
+    for variant in ("b0", "b5"):
+        blocks = plan(variant).blocks
+        assert [block.drop_rate for block in blocks] == pytest.approx([0.2 * i / len(blocks) for i in range(len(blocks))])
+
+
+@pytest.mark.parametrize("width", (0.3, 1.0, 1.1, 1.2, 1.4, 1.8, 2.2, 4.3))
+def test_round_filters_never_loses_a_tenth(width):
+    for filters in (8, 16, 24, 32, 40, 80, 112, 192, 320, 1280):
+        rounded = architecture.round_filters(filters, width)
+        assert rounded % 8 == 0 and rounded >= 8
+        assert rounded >= 0.9 * filters * width
+        assert rounded - filters * width <= 8
+
+
+def test_round_repeats_rounds_up():
+    assert [architecture.round_repeats(4, depth) for depth in (1.0, 1.1, 1.25, 1.26, 3.1)] == [4, 5, 5, 6, 13]
+
+
+def test_compound_scale_is_equation_3():
+    one = architecture.compound_scale(1)
+    assert (one.depth, one.width, one.resolution) == (1.2, 1.1, round(224 * 1.15))
+    zero = architecture.compound_scale(0)
+    assert plan(zero) == plan(dataclasses.replace(VARIANTS["b0"]))
+    two = architecture.compound_scale(2, alpha=1.3, beta=1.0, gamma=1.1, resolution=100)
+    assert (two.depth, two.width, two.resolution) == pytest.approx((1.69, 1.0, 121))
+
+
+def test_lite_is_googles():
+    """4,652,008 trainable parameters in Google's checkpoint, and its README's 407 M multiply-adds within 6 %."""
+    paper, model = plan("lite0"), EfficientNet("lite0")
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == 4_652_008
+    assert walk_macs(model) == paper.macs and paper.macs == pytest.approx(407e6, rel=0.06)
+    assert not any("_se_" in layer.name for layer in model.layers)
+    assert model.get_layer("stem_activation").activation is keras.activations.relu6
+    lite4 = plan("lite4")
+    assert (lite4.stem.filters, lite4.top.filters) == (32, 1280)
+    assert [sum(block.stage == stage for block in lite4.blocks) for stage in (2, 8)] == [1, 1]
+
+
+@pytest.mark.parametrize("scale", (VARIANTS["b8"], Scale(0.35, 0.5, 61), Scale(0.1, 7.0, 33), Scale(1.2, 1.5, 28, 0.0, TINY)))
+def test_any_scale_builds_and_the_counts_agree(scale):
+    small = dataclasses.replace(scale, resolution=min(scale.resolution, 64))
+    model, paper = EfficientNet(small, classes=10), plan(small, classes=10)
+    assert (model.count_params(), walk_macs(model)) == (paper.params, paper.macs)
+    assert len({layer.name for layer in model.layers}) == len(model.layers)
+
+
+def test_l2_counts_480_million_parameters():
+    assert plan("l2").params == pytest.approx(480.31e6, rel=1e-3)  # timm's tf_efficientnet_l2
+
+
+def test_activations_are_the_outputs_of_the_convolutions():
+    model, paper = EfficientNet("b1"), plan("b1")
+    shapes = {layer.name: layer.output.shape for layer in model.layers}
+    assert paper.activations == sum(math.prod(shapes[conv.name][1:]) for conv in paper.convs)
+
+
+def test_without_a_top():
+    model, paper = EfficientNet("b0", include_top=False), plan("b0", include_top=False)
+    assert model.count_params() == paper.params == 4_049_571 - 7
+    assert paper.macs == 384_534_752
+    assert model.output.shape == (None, 7, 7, 1280) and paper.predictions is None
+
+
+def test_input_normalization():
+    """Black and white pixels after the Rescaling layer: (x / 255 - mean) / std, and (x - 127) / 128 for Lite."""
+    for variant, mean, std in (("b0", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]), ("lite0", 127 / 255, 128 / 255)):
+        layer = EfficientNet(dataclasses.replace(VARIANTS[variant], resolution=32)).get_layer("rescaling")
+        for pixel in (0.0, 255.0):
+            got = np.asarray(layer(np.full((1, 1, 1, 3), pixel, "float32"))).ravel()
+            assert got == pytest.approx(np.broadcast_to((pixel / 255 - np.array(mean)) / std, 3), abs=1e-5)
+
+
+def test_save_and_reload_need_no_custom_objects(tmp_path):
+    model = EfficientNet(Scale(1.0, 1.0, 48), classes=7)
+    image = np.random.default_rng(0).uniform(0, 255, (2, 48, 48, 3))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert np.array_equal(np.asarray(model(image)), np.asarray(again(image)))
+    model.save_weights(tmp_path / "model.weights.h5")
+    third = EfficientNet(Scale(1.0, 1.0, 48), classes=7, weights=tmp_path / "model.weights.h5")
+    assert np.array_equal(np.asarray(model(image)), np.asarray(third(image)))
+
+
+def test_the_last_layer_is_float32_under_mixed_precision():
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model = EfficientNet(Scale(1.0, 1.0, 32), classes=5)
+        assert model.get_layer("top_conv").compute_dtype == "float16"
+        assert model.output.dtype == "float32"
+        assert np.isfinite(np.asarray(model(np.full((1, 32, 32, 3), 255.0)))).all()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.mark.parametrize(
+    "call, named",
+    [
+        (lambda: EfficientNet("b9"), ("b9", "b0, b1", "Scale")),
+        (lambda: EfficientNet(3), ("3", "b0")),
+        (lambda: plan(["b0"]), ("['b0']", "b0")),
+        (lambda: Scale(0, 1.0, 224), ("width", "0")),
+        (lambda: Scale(float("nan"), 1.0, 224), ("width", "nan")),
+        (lambda: Scale(1.0, -1.0, 224), ("depth", "-1.0")),
+        (lambda: Scale("1", 1.0, 224), ("width", "'1'")),
+        (lambda: Scale(1.0, 1.0, 224.5), ("resolution", "224.5")),
+        (lambda: Scale(1.0, 1.0, 0), ("resolution", "0")),
+        (lambda: Scale(1.0, 1.0, True), ("resolution", "True")),
+        (lambda: Scale(1.0, 1.0, 224, 1.0), ("dropout", "1.0")),
+        (lambda: Scale(1.0, 1.0, 224, baseline="b0"), ("baseline", "'b0'")),
+        (lambda: EfficientNet("b0", classes=0), ("classes", "0")),
+        (lambda: EfficientNet("b0", classes=2.0), ("classes", "2.0")),
+        (lambda: EfficientNet("b0", weights="imagenet"), ("weights", "imagenet", "weights.pretrained")),
+        (lambda: EfficientNet("b0", weights="nowhere.weights.h5"), ("nowhere.weights.h5",)),
+        (lambda: EfficientNet("b0", weights=7), ("weights", "7")),
+    ],
+)
+def test_a_wrong_argument_gets_one_clear_line(call, named):
+    with pytest.raises(ValueError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message and "allowed" in message
+    assert all(part in message for part in named), message
+
+
+def test_weights_of_another_network_do_not_fit(tmp_path):
+    EfficientNet(Scale(1.0, 1.0, 32), classes=3).save_weights(tmp_path / "three.weights.h5")
+    for content in (None, b"not a weights file"):
+        if content:
+            (tmp_path / "three.weights.h5").write_bytes(content)
+        with pytest.raises(ValueError, match="do not fit") as caught:
+            EfficientNet(Scale(1.0, 1.0, 32), classes=4, weights=tmp_path / "three.weights.h5")
+        assert "\n" not in str(caught.value)
+
+
+def command(*arguments):
+    path = Path(architecture.__file__)
+    return subprocess.run([sys.executable, path, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_line():
+    family = command()
+    rows = [line.split() for line in family.stdout.splitlines()]
+    assert [row[0] for row in rows[1:]] == FAMILY
+    assert [int(row[-1].replace(",", "")) for row in rows[1:]] == list(MACS)
+    assert [int(row[-2].replace(",", "")) for row in rows[1:]] == list(PARAMS)
+    assert [int(row[-3]) for row in rows[1:]] == [16, 23, 23, 26, 32, 39, 45, 55]
+
+    b3 = command("b3").stdout.splitlines()
+    assert len(b3) == 11 and b3[4].split()[1:6] == ["MBConv6,", "5x5", "75", "48", "3"]
+    for column, total in ((-1, MACS[3]), (-2, PARAMS[3])):
+        counts = [int(line.split()[column].replace(",", "")) for line in b3[1:]]
+        assert sum(counts[:-1]) == counts[-1] == total
+
+    wrong = command("b9")
+    assert wrong.returncode == 2 and wrong.stdout == ""
+    assert [line for line in wrong.stderr.splitlines() if "architecture.py" in line] == [
+        f"architecture.py: variant is 'b9'; allowed: {', '.join(VARIANTS)}, or a Scale."
+    ]
+
+
+def test_nothing_else_of_ours_is_imported():
+    imports = [line for line in Path(architecture.__file__).read_text().splitlines() if line.startswith(("import", "from"))]
+    modules = {line.split()[1].split(".")[0] for line in imports}
+    assert modules <= {"keras", "math", "os", "sys", "dataclasses", "numbers"}
+    assert B0.stages is STAGES and LITE.stages is STAGES

@@ -226,12 +226,13 @@ def plan(variant="b0", classes=1000, include_top=True):
     base, width, depth = scale.baseline, scale.width, scale.depth
     ends = 1.0 if base.fixed_ends else width
 
-    stem = Conv("stem_conv", len(base.mean), round_filters(base.stem_filters, ends), scale.resolution, 3, base.stem_stride)
+    channels, size = round_filters(base.stem_filters, ends), scale.resolution
+    stem = Conv("stem_conv", len(base.mean), channels, size, kernel=3, stride=base.stem_stride)
     repeats = [round_repeats(stage.repeats, depth) for stage in base.stages]
     if base.fixed_ends:
         repeats[0], repeats[-1] = base.stages[0].repeats, base.stages[-1].repeats
 
-    blocks, channels, size = [], stem.filters, stem.output_size
+    blocks, size = [], stem.output_size
     for row, (stage, count) in enumerate(zip(base.stages, repeats), start=1):
         filters = round_filters(stage.filters, width)
         for j in range(count):
@@ -281,7 +282,8 @@ def EfficientNet(variant="b0", classes=1000, include_top=True, weights=None):
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + 20 * len(network.blocks)))
 
     image = layers.Input((size, size, len(base.mean)), name="image")
-    x = layers.Rescaling([1 / s for s in base.std], [-m / s for m, s in zip(base.mean, base.std)], name="rescaling")(image)
+    offset = [-mean / std for mean, std in zip(base.mean, base.std)]
+    x = layers.Rescaling([1 / std for std in base.std], offset, name="rescaling")(image)
     x = conv_bn(x, network.stem, act)
     for block in network.blocks:
         x = mbconv(x, block, act)

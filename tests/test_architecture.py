@@ -178,7 +178,9 @@ def test_squeeze_and_excitation_is_a_quarter_of_the_blocks_input():
 def test_stochastic_depth_grows_with_the_scaled_number_of_blocks():
     for variant in ("b0", "b5"):
         blocks = plan(variant).blocks
-        assert [block.drop_rate for block in blocks] == pytest.approx([0.2 * i / len(blocks) for i in range(len(blocks))])
+        assert [block.drop_rate for block in blocks] == pytest.approx(
+            [0.2 * i / len(blocks) for i in range(len(blocks))]
+        )
 
 
 @pytest.mark.parametrize("width", (0.3, 1.0, 1.1, 1.2, 1.4, 1.8, 2.2, 4.3))
@@ -215,7 +217,9 @@ def test_lite_is_googles():
     assert [sum(block.stage == stage for block in lite4.blocks) for stage in (2, 8)] == [1, 1]
 
 
-@pytest.mark.parametrize("scale", (VARIANTS["b8"], Scale(0.35, 0.5, 61), Scale(0.1, 7.0, 33), Scale(1.2, 1.5, 28, 0.0, TINY)))
+@pytest.mark.parametrize(
+    "scale", (VARIANTS["b8"], Scale(0.35, 0.5, 61), Scale(0.1, 7.0, 33), Scale(1.2, 1.5, 28, 0.0, TINY))
+)
 def test_any_scale_builds_and_the_counts_agree(scale):
     small = dataclasses.replace(scale, resolution=min(scale.resolution, 64))
     model, paper = EfficientNet(small, classes=10), plan(small, classes=10)
@@ -338,7 +342,9 @@ def test_the_command_line():
 
 
 def test_nothing_else_of_ours_is_imported():
-    imports = [line for line in Path(architecture.__file__).read_text().splitlines() if line.startswith(("import", "from"))]
+    imports = [
+        line for line in Path(architecture.__file__).read_text().splitlines() if line.startswith(("import", "from"))
+    ]
     modules = {line.split()[1].split(".")[0] for line in imports}
     assert modules <= {"keras", "math", "os", "sys", "dataclasses", "numbers"}
     assert B0.stages is STAGES and LITE.stages is STAGES

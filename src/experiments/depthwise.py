@@ -1,7 +1,7 @@
 """Dense against depthwise-separable convolution on CIFAR-10, at equal depth and at equal MACs.
 
     python src/experiments/depthwise.py            writes data/measured/depthwise.csv
-    python src/experiments/depthwise.py --quick    the same runs in under a minute, on the shipped images; writes nothing
+    python src/experiments/depthwise.py --quick    the same in under a minute, on the shipped images; writes nothing
 
 Three networks: a 3x3 convolution from the image, then three layers (the first two halve the resolution and double
 the width), then a classifier. `dense`: the layers are 3x3 convolutions. `separable`: each is a depthwise 3x3 and a

@@ -1,0 +1,134 @@
+"""The experiments' shared loop and table, and their networks; the recorded rows agree with the code."""
+
+import csv
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from datasets import measured
+from experiments import depthwise, training
+
+
+@pytest.fixture(autouse=True)
+def _fresh_keras():
+    yield
+    keras.utils.clear_session()
+
+
+KEYS = [dict(network="a, b", seed=0), dict(network="a, b", seed=1), dict(network="c", seed=0)]
+
+
+def test_fill_runs_each_key_once_and_keeps_the_order(tmp_path, capsys):
+    calls = []
+
+    def run(network, seed):
+        calls.append((network, seed))
+        return dict(top1=50 + seed)
+
+    path = training.fill("table", KEYS, run, tmp_path)
+    training.fill("table", KEYS, run, tmp_path)
+    assert calls == [("a, b", 0), ("a, b", 1), ("c", 0)]
+    rows = list(csv.DictReader(path.open()))
+    assert [(row["network"], row["seed"], row["top1"]) for row in rows] == [
+        ("a, b", "0", "50"),
+        ("a, b", "1", "51"),
+        ("c", "0", "50"),
+    ]
+    assert all(row["keras"] == keras.__version__ and row["machine"] and row["date"] for row in rows)
+    assert "3 of 3 runs are there, 0 to go" in capsys.readouterr().out
+
+
+def test_an_interrupted_table_loses_only_the_run_in_flight(tmp_path):
+    def broken(network, seed):
+        if (network, seed) == ("c", 0):
+            raise KeyboardInterrupt
+        return dict(top1=1)
+
+    with pytest.raises(KeyboardInterrupt):
+        training.fill("table", KEYS, broken, tmp_path)
+    again = []
+    training.fill("table", KEYS, lambda **key: again.append(key) or dict(top1=2), tmp_path)
+    assert again == [KEYS[2]]
+    assert [row["top1"] for row in csv.DictReader((tmp_path / "table.csv").open())] == ["1", "1", "2"]
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_table_that_cannot_be_written_keeps_its_old_rows(tmp_path, monkeypatch):
+    path = training.fill("table", KEYS[:1], lambda **key: dict(top1=1), tmp_path)
+    before = path.read_bytes()
+    monkeypatch.setattr(csv.DictWriter, "writerows", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        training.fill("table", KEYS, lambda **key: dict(top1=1), tmp_path)
+    assert path.read_bytes() == before
+
+
+def images(n, seed):
+    """Two classes that differ in brightness, so that a few steps suffice."""
+    labels = np.arange(n) % 2
+    noise = np.random.default_rng(seed).integers(0, 60, (n, 32, 32, 3))
+    return (noise + 120 * labels[:, None, None, None]).astype("uint8"), labels
+
+
+def test_a_seed_determines_the_run():
+    data = images(256, 0), images(64, 1)
+    first, second, other = (depthwise.run("separable", seed, data, epochs=2) for seed in (3, 3, 4))
+    assert first["curve"] == second["curve"] and first["train_top1"] == second["train_top1"]
+    assert other["train_top1"] != first["train_top1"] or other["curve"] != first["curve"]
+    assert len(first["curve"].split()) == 2 and first["top1"] == float(first["curve"].split()[-1])
+
+
+def test_training_learns_and_mirrors_images():
+    """An image class told apart only by left and right is learnt without mirroring and cannot be with it."""
+
+    def halves(n, seed):
+        x = np.random.default_rng(seed).integers(0, 60, (n, 8, 8, 1)).astype("uint8")
+        y = np.arange(n) % 2
+        x[y == 0, :, :4] += 150
+        x[y == 1, :, 4:] += 150
+        return x, y
+
+    top1 = {}
+    for flip in (False, True):
+        keras.utils.set_random_seed(0)
+        flat = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+        model = keras.Sequential([keras.Input((8, 8, 1)), *flat])
+        top1[flip] = training.train(
+            model, (halves(512, 0), halves(256, 1)), 4, 0, batch=32, learning_rate=0.02, flip=flip
+        )["top1"]
+    assert top1[False] > 99 and 20 < top1[True] < 80
+
+
+@pytest.mark.parametrize("network", depthwise.NETWORKS)
+def test_the_depthwise_networks_are_what_they_claim(network):
+    model, paper = depthwise.build(network), depthwise.convs(network, depthwise.width_of(network))
+    built = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense):
+            built += math.prod(layer.kernel.shape)
+        elif hasattr(layer, "kernel"):
+            built += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+    assert built == sum(conv.macs for conv in paper)
+    spatial = [layer for layer in model.layers if getattr(layer, "kernel_size", None) == (3, 3)]
+    assert len(spatial) == 4  # equal depth
+    assert sum(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in spatial) == (0 if network == "dense" else 3)
+
+
+def test_the_widened_network_costs_what_the_dense_one_does():
+    macs = {network: depthwise.macs(network, depthwise.width_of(network)) for network in depthwise.NETWORKS}
+    assert macs["separable, widened"] == pytest.approx(macs["dense"], rel=0.05)
+    assert macs["separable"] < 0.4 * macs["dense"]
+    assert depthwise.width_of("separable") == depthwise.width_of("dense")
+
+
+def test_the_recorded_rows_are_complete_and_agree_with_the_script():
+    rows = measured("depthwise")
+    assert {(row["network"], row["seed"]) for row in rows} == {
+        (n, s) for n in depthwise.NETWORKS for s in depthwise.SEEDS
+    }
+    for row in rows:
+        width = depthwise.width_of(row["network"])
+        assert (row["width"], row["macs"]) == (width, depthwise.macs(row["network"], width))
+        assert row["epochs"] == depthwise.EPOCHS == len(row["curve"].split())
+        assert 10 < row["top1"] < 100

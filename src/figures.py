@@ -440,7 +440,7 @@ def roofline(points, peak, bandwidth):
     ax = fig.add_axes((0.1, 0.13, 0.87, 0.83))
     ridge, speeds = peak / bandwidth, [speed for _, _, speed in points]
     intensities = [ridge, *(intensity for _, intensity, _ in points)]
-    low, high = min(intensities) / 8, max(intensities) * 4
+    low, high = min(intensities) / 5, max(intensities) * 4
     floor, roof = min([*speeds, bandwidth * low]) / 2, max([*speeds, peak]) * 2.2
     ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(floor / 1e9, roof / 1e9))
     limit = np.array([bandwidth * low, peak, peak]) / 1e9

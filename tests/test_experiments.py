@@ -1,7 +1,6 @@
 """The experiments' shared loop and table, and their networks; the recorded rows agree with the code."""
 
 import csv
-import math
 
 import keras
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 
 from datasets import measured
 from experiments import depthwise, training
+from test_architecture import walk_macs
 
 
 @pytest.fixture(autouse=True)
@@ -114,13 +114,7 @@ def test_each_epoch_sees_each_image_once_half_of_them_mirrored(flip):
 @pytest.mark.parametrize("network", depthwise.NETWORKS)
 def test_the_depthwise_networks_are_what_they_claim(network):
     model, paper = depthwise.build(network), depthwise.convs(network, depthwise.width_of(network))
-    built = 0
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Dense):
-            built += math.prod(layer.kernel.shape)
-        elif hasattr(layer, "kernel"):
-            built += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
-    assert built == sum(conv.macs for conv in paper)
+    assert walk_macs(model) == sum(conv.macs for conv in paper)
     spatial = [layer for layer in model.layers if getattr(layer, "kernel_size", None) == (3, 3)]
     assert len(spatial) == 4  # equal depth
     assert sum(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in spatial) == (0 if network == "dense" else 3)

@@ -17,7 +17,6 @@ from numbers import Integral, Real
 import keras
 from keras import layers
 
-STOCHASTIC_DEPTH = 0.2  # of the last block; the paper's code, its first version printed 0.3 (tensorflow/tpu#381)
 CONV_INIT = dict(class_name="VarianceScaling", config=dict(scale=2.0, mode="fan_out", distribution="truncated_normal"))
 DENSE_INIT = dict(class_name="VarianceScaling", config=dict(scale=1 / 3, mode="fan_out", distribution="uniform"))
 
@@ -67,6 +66,8 @@ class Baseline:
     se_ratio: float = 0.25  # of the block's input channels, not of the expanded ones (tensorflow/tpu#616)
     activation: str = "silu"
     fixed_ends: bool = False  # Lite: stem, top and the repeats of the first and last stage do not scale
+    divisor: int = 8  # widths are multiples of it
+    stochastic_depth: float = 0.2  # of the last block, as in the code; the paper's v1 printed 0.3 (tensorflow/tpu#381)
     mean: tuple = (0.485 * 255, 0.456 * 255, 0.406 * 255)
     std: tuple = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
@@ -118,11 +119,11 @@ def compound_scale(phi, alpha=1.2, beta=1.1, gamma=1.15, resolution=224):
     return Scale(width=beta**phi, depth=alpha**phi, resolution=round(resolution * gamma**phi))
 
 
-def round_filters(filters, width):
-    """Scaled number of channels: the nearest multiple of 8, at least 8, and never 10 % below the exact value."""
+def round_filters(filters, width, divisor=8):
+    """Scaled number of channels: the nearest multiple of `divisor`, at least one, never 10 % below the exact value."""
     exact = filters * width
-    rounded = max(8, int(exact + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * exact else rounded
+    rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * exact else rounded
 
 
 def round_repeats(repeats, depth):
@@ -226,7 +227,7 @@ def plan(variant="b0", classes=1000, include_top=True):
     base, width, depth = scale.baseline, scale.width, scale.depth
     ends = 1.0 if base.fixed_ends else width
 
-    channels, size = round_filters(base.stem_filters, ends), scale.resolution
+    channels, size = round_filters(base.stem_filters, ends, base.divisor), scale.resolution
     stem = Conv("stem_conv", len(base.mean), channels, size, kernel=3, stride=base.stem_stride)
     repeats = [round_repeats(stage.repeats, depth) for stage in base.stages]
     if base.fixed_ends:
@@ -234,15 +235,15 @@ def plan(variant="b0", classes=1000, include_top=True):
 
     blocks, size = [], stem.output_size
     for row, (stage, count) in enumerate(zip(base.stages, repeats), start=1):
-        filters = round_filters(stage.filters, width)
+        filters = round_filters(stage.filters, width, base.divisor)
         for j in range(count):
             name = f"block{row}{chr(ord('a') + j) if j < 26 else j + 1}_"
             stride = stage.stride if j == 0 else 1
-            drop_rate = STOCHASTIC_DEPTH * len(blocks) / sum(repeats)
+            drop_rate = base.stochastic_depth * len(blocks) / sum(repeats)
             blocks.append(_plan_block(name, row + 1, stage, stride, channels, filters, size, base.se_ratio, drop_rate))
             channels, size = filters, blocks[-1].depthwise.output_size
 
-    top = Conv("top_conv", channels, round_filters(base.top_filters, ends), size)
+    top = Conv("top_conv", channels, round_filters(base.top_filters, ends, base.divisor), size)
     predictions = Conv("predictions", top.filters, classes, 1, bias=True) if include_top else None
     return Plan(scale, stem, tuple(blocks), top, predictions)
 

@@ -28,7 +28,14 @@ def train(model, data, epochs, seed, batch=128, learning_rate=2e-3, label="", fl
     (x_train, y_train), (x_test, y_test) = data
     steps = len(x_train) // batch
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps * epochs)
-    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    if model.compiled:  # a model that comes again with other weights and the same schedule
+        for variable in model.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+    else:
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.9  # 0.99 averages over the last few hundred steps, more than a short run has
+        model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
     random, start, curve = np.random.default_rng(seed), time.perf_counter(), []
     for epoch in range(epochs):
         order = random.permutation(len(x_train))[: steps * batch]

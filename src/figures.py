@@ -11,7 +11,6 @@ import base64
 import hashlib
 import io
 import math
-import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -24,6 +23,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from architecture import Scale, plan
+from datasets import published, write_atomically
 
 IMGS = Path(__file__).resolve().parent.parent / "imgs"
 
@@ -366,8 +366,6 @@ def draw_family():
 
 def _plot_accuracy(ax, accuracy_labels=False):
     """Plots B0 to B7 and the others of Table 2; returns (name, billions of MACs, accuracy) of the former."""
-    from datasets import published
-
     rows = [row for row in published("table2_imagenet") if row["arxiv_version"] == "v5"]
     top1 = {row["model"]: float(row["top1"]) for row in rows}
     family = [(f"B{i}", plan(f"b{i}").macs / 1e9, top1[f"EfficientNet-B{i}"]) for i in range(8)]
@@ -533,6 +531,26 @@ def image_grid(images, titles=None, columns=4, cmap="gray"):
     return fig
 
 
+def heatmaps(panels, rows, xlabel, label, limits=(0, 1)):
+    """Draws matrices one under the other on one colour scale. `panels`: dict of title -> (len(rows), columns).
+
+    `rows` names the rows of each, `label` the numbers, whose darkest and brightest are `limits`.
+    """
+    use_style()
+    fig, axes = plt.subplots(len(panels), figsize=(11, 0.35 + (0.95 + 0.27 * len(rows)) * len(panels)), squeeze=False)
+    for ax, (title, values) in zip(axes.flat, panels.items()):
+        image = ax.imshow(values, cmap=HEAT, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
+        ax.set_yticks(range(len(rows)), rows)
+        ax.set_title(title, size=13, weight="normal", pad=5)
+        ax.tick_params(length=0)
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    ax.set_xlabel(xlabel)
+    bar = fig.colorbar(image, ax=axes.ravel().tolist(), label=label, pad=0.015, aspect=12 + 8 * len(panels))
+    bar.outline.set_visible(False)
+    return fig
+
+
 def class_activation(image, heat, title="where the network looks"):
     """Draws a photo beside its class activation map laid over it.
 
@@ -678,8 +696,6 @@ def _label(ax, points, sides=SIDES):
 
 def _table_7():
     """The networks of Table 7, by name: the baseline, one dimension at a time, and all together."""
-    from datasets import published
-
     networks = {}
     for row in published("table7_scaled_b0"):
         if row["arxiv_version"] == "v5":
@@ -785,10 +801,7 @@ def main():
         data = _png(fig, {"Description": alt, "Fingerprint": fingerprint(fig)})
         plt.close(fig)
         path = IMGS / f"{name}.png"
-        path.parent.mkdir(exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_bytes(data)
-        os.replace(part, path)
+        write_atomically(path, lambda file, data=data: file.write(data))
         print(f"imgs/{path.name}  {len(data) / 1000:.0f} KB")
 
 

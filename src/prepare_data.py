@@ -90,7 +90,7 @@ def save(name, content):
     path = datasets.DATA / name
     same = path.is_file() and path.read_bytes() == content
     if not same:
-        datasets._write_atomically(path, lambda file: file.write(content))
+        datasets.write_atomically(path, lambda file: file.write(content))
     report(path, "unchanged" if same else "written")
 
 

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from architecture import compound_scale, plan
 from datasets import measured
-from experiments import depthwise, training
+from experiments import compound, depthwise, training
 from test_architecture import walk_macs
 
 
@@ -82,6 +83,8 @@ def test_a_seed_determines_the_run():
 class Recorder:
     """Stands in for a model and keeps what it is trained on."""
 
+    compiled, layers = False, ()
+
     def __init__(self):
         self.epochs = []
 
@@ -137,3 +140,65 @@ def test_the_recorded_rows_are_complete_and_agree_with_the_script():
         assert (row["width"], row["macs"]) == (width, depthwise.macs(row["network"], width))
         assert row["epochs"] == depthwise.EPOCHS == len(row["curve"].split())
         assert 10 < row["top1"] < 100
+
+
+SHAPES = [(name, multiple) for multiple in (2, 4) for name in compound.SHAPES] + [("depth", 8), ("width", 8)]
+
+
+@pytest.mark.parametrize("dataset", compound.CHANNELS)
+@pytest.mark.parametrize("multiple", [2, 4, 8])
+def test_the_shapes_of_the_miniature_cost_the_same(dataset, multiple):
+    base = plan(compound.shape(dataset, "base", 1), classes=10).macs
+    macs = [compound.macs(compound.shape(dataset, name, m)) for name, m in SHAPES if m == multiple]
+    middle = np.sqrt(min(macs) * max(macs))
+    assert all(abs(cost / middle - 1) < 0.05 for cost in macs)
+    assert 0.85 * multiple < middle / base < 1.05 * multiple
+
+
+@pytest.mark.parametrize("name, multiple", SHAPES)
+def test_each_shape_changes_only_what_its_name_says(name, multiple):
+    scale, base = compound.shape("cifar10", name, multiple), compound.shape("cifar10", "base", 1)
+    changed = {field for field in ("depth", "width", "resolution") if getattr(scale, field) != getattr(base, field)}
+    assert changed == ({"depth", "width", "resolution"} if name == "compound" else {name})
+    assert base.resolution <= scale.resolution <= 28
+    if name == "compound":
+        exact = compound_scale({2: 1, 4: 2}[multiple], resolution=compound.RESOLUTION)
+        assert scale.depth == exact.depth and abs(scale.resolution - exact.resolution) <= 1
+
+
+def test_images_are_shrunk_by_averaging_and_never_enlarged():
+    x = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype("uint8")
+    smaller = compound.shrink(x, 14)
+    assert smaller.shape == (20, 14, 14, 1) and smaller.dtype == np.uint8
+    assert np.abs(smaller.mean(axis=(1, 2, 3)) - x.mean(axis=(1, 2))).max() < 3
+    assert smaller.std() < 0.7 * x.std()  # picking every other pixel would keep the noise
+    assert np.array_equal(compound.shrink(x, 28)[..., 0], x)
+
+
+def test_a_model_that_is_used_again_starts_anew(monkeypatch):
+    monkeypatch.setattr(compound, "images", lambda dataset, size, full: (images14(256, 0), images14(64, 1)))
+    scale = compound.shape("cifar10", "base", 1)
+    compound.model_of.cache_clear()
+    first = [compound.train_scale(scale, "cifar10", 1, seed, "") for seed in (0, 1)]
+    again = compound.train_scale(scale, "cifar10", 1, 0, "")  # neither weights nor Adam's moments are left
+    assert again["train_top1"] == first[0]["train_top1"] and again["curve"] == first[0]["curve"]
+    compound.model_of.cache_clear()
+    alone = compound.train_scale(scale, "cifar10", 1, 1, "")
+    assert alone["train_top1"] == first[1]["train_top1"] and alone["curve"] == first[1]["curve"]
+
+
+def images14(n, seed):
+    x, y = images(n, seed)
+    return x[:, :14, :14], y
+
+
+def test_the_recorded_rows_of_the_miniature_agree_with_the_plan():
+    rows, keys = measured("compound"), compound.keys()
+    assert len({tuple(row[k] for k in keys[0]) for row in rows}) == len(rows)
+    for row in rows:
+        assert {k: row[k] for k in keys[0]} in keys
+        scale = compound.shape(row["dataset"], row["shape"], row["multiple"])
+        paper = plan(scale, classes=10)
+        assert (row["params"], row["macs"], row["activations"]) == (paper.params, paper.macs, paper.activations)
+        assert (row["width"], row["resolution"]) == (scale.width, scale.resolution)
+        assert row["epochs"] == len(str(row["curve"]).split()) and 10 < row["top1"] < 100

@@ -5,6 +5,7 @@ experiment goes on where it stopped and loses at most the run in flight.
 """
 
 import csv
+import io
 import os
 import platform
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
+
+from datasets import write_atomically
 
 MEASURED = Path(__file__).resolve().parents[2] / "data" / "measured"
 
@@ -85,13 +88,11 @@ def provenance():
 
 
 def _write(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(partial, path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
 
 
 def _progress(text, start, part):

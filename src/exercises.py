@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from architecture import Conv, plan
+from architecture import B0, Conv, Scale, compound_scale, plan
 
 KINDS = ("recall", "modify", "derive")
 EXERCISES = {}
@@ -558,3 +558,761 @@ def _aligned(vectors, units):
     """Whether each vector is a multiple of its unit vector. Both: (channels, length)."""
     lengths = np.linalg.norm(vectors, axis=1)
     return lengths.any() and np.allclose(np.abs(np.sum(vectors * units, axis=1)), lengths, rtol=1e-4)
+
+
+# ---------------------------------------------------------------- 02 Squeeze and excitation
+
+
+@exercise(
+    "02.1",
+    "Parameters of squeeze-and-excitation",
+    "recall",
+    '''
+def se_params(inputs, expand, ratio=0.25):
+    """Parameters, biases included, in a block that widens `inputs` channels `expand` times."""
+    wide = «inputs * expand»
+    narrow = «max(1, int(inputs * ratio))»
+    return «2 * wide * narrow + narrow + wide»
+''',
+    "Two layers: from wide to narrow and back. How many weights has each, how many biases?",
+    "wide is inputs * expand, the channels that are weighed. narrow is a quarter of inputs, rounded down, at least 1.",
+    "Weights: wide * narrow, twice. Biases: narrow for the first layer, wide for the second.",
+)
+def _se_params(answer):
+    blocks = [block for name in ("b0", "b3") for block in plan(name).blocks]
+    cases = {}
+    for block in blocks:
+        inputs = block.expand.inputs if block.expand else block.depthwise.inputs
+        expand = block.depthwise.inputs // inputs
+        cases[inputs, expand, 0.25] = block.se_reduce.params + block.se_expand.params
+    cases |= {(3, 6, 0.25): 2 * 18 + 1 + 18, (40, 4, 0.5): 2 * 160 * 20 + 20 + 160}
+    for (inputs, expand, ratio), right in sorted(cases.items(), key=lambda case: -case[0][1]):
+        wide, narrow = inputs * expand, max(1, int(inputs * ratio))
+        other = max(1, int(wide * ratio))
+        mistakes = (
+            (2 * wide * other + other + wide, "that bottleneck is a share of the expanded channels, not of the inputs"),
+            (2 * wide * narrow, "the weights are right; each of the two layers has biases too"),
+            (wide * narrow + narrow, "that is the first layer; the second widens again"),
+            (
+                2 * wide * narrow + 4 * narrow + 4 * wide,
+                "batch normalization has four numbers per channel; here are biases",
+            ),
+            (2 * wide * narrow + 2 * narrow, "the second layer has a bias for each of its wide outputs"),
+            (2 * inputs * narrow + narrow + inputs, "the gate weighs the expanded channels: wide is inputs * expand"),
+            (2 * wide * int(inputs * ratio) + int(inputs * ratio) + wide, "the bottleneck keeps one channel at least"),
+        )
+        answer.compare((inputs, expand, ratio), right, mistakes)
+    return f"equals the plan for every block of B0 and B3; block2a has {answer(16, 6, 0.25):,}."
+
+
+@exercise(
+    "02.2",
+    "A gate without a bottleneck",
+    "modify",
+    '''
+def eca_gate(z, kernel):
+    """ECA-Net's gate: each channel looks at its neighbours only. Zeros stand beyond both ends.
+
+    z: (c,), the channel means; kernel: (k,), k odd. Returns (c,), between 0 and 1.
+    """
+    padded = np.pad(z, «len(kernel) // 2»)
+    mixed = np.array([«padded[i : i + len(kernel)] @ kernel» for i in range(len(z))])
+    return «1 / (1 + np.exp(-mixed))»
+''',
+    "It is a convolution over the channels: a window of len(kernel) means, times the kernel, summed.",
+    "Pad half a kernel of zeros on both sides, so that there are c windows: padded[i : i + len(kernel)].",
+    "The gate is the sigmoid of the sums, and nothing else: no bias, no second layer.",
+)
+def _eca_gate(answer):
+    rng = np.random.default_rng(3)
+    sizes = ((6, 3), (9, 5), (16, 3), (4, 1))
+    for channels, k in sizes:
+        z, kernel = rng.normal(size=channels) + 1, rng.normal(size=k)
+        mixed = np.correlate(np.pad(z, k // 2), kernel, "valid")
+        edge = np.correlate(np.pad(z, k // 2, mode="edge"), kernel, "valid")
+
+        def sigmoid(x):
+            return 1 / (1 + np.exp(-x))
+
+        mistakes = (
+            (mixed, "those are the sums; the gate is their sigmoid"),
+            (sigmoid(-mixed), "the sign in the exponent is wrong: 1 / (1 + exp(-x))"),
+            (sigmoid(mixed[::-1]), "the channels come out in reverse order"),
+            (sigmoid(np.convolve(np.pad(z, k // 2), kernel, "valid")), "the kernel was turned round; do not flip it"),
+            (sigmoid(edge), "the ends were repeated; pad with zeros"),
+            (np.tanh(mixed), "tanh goes from -1 to 1; a gate is between 0 and 1"),
+        )
+        answer.compare((z, kernel), sigmoid(mixed), mistakes)
+    return (
+        f"right for {len(sizes)} sizes. It has k weights, whatever the channels; squeeze-and-excitation has thousands."
+    )
+
+
+@exercise(
+    "02.3",
+    "Why the MACs hardly notice",
+    "derive",
+    '''
+def se_share(ratio, size):
+    """MACs of squeeze-and-excitation, divided by those of expand and project together.
+
+    The block has stride 1, as many outputs as inputs, and size x size pixels; `ratio` is of the inputs.
+    """
+    return «ratio / size**2»
+''',
+    "Let the block have C inputs and expand e times. Expand: size² · C · eC. Project: the same.",
+    "Squeeze-and-excitation runs once per image: eC · rC there and rC · eC back, with r the ratio.",
+    "Divide 2 e r C² by 2 e C² size²: what is left knows neither C nor e.",
+)
+def _se_share(answer):
+    cases = {}
+    for block in (block for name in ("b0", "b3") for block in plan(name).blocks if block.skip and block.expand):
+        pointwise, gate = block.expand.macs + block.project.macs, block.se_reduce.macs + block.se_expand.macs
+        if block.expand.inputs % 4 == 0:
+            cases[0.25, block.depthwise.size] = gate / pointwise
+    cases |= {(0.5, 10): 0.005, (1.0, 3): 1 / 9}
+    for (ratio, size), right in cases.items():
+        mistakes = (
+            (ratio, "that is the share of the weights; expand and project use theirs at every pixel"),
+            (ratio / size, "an image of size x size has size**2 pixels"),
+            (6 * ratio / size**2, "expand cancels: all four layers have the wide channels on one side"),
+            (2 * ratio / size**2, "there are two layers above and two below the line; the 2 cancels"),
+            (ratio / (2 * size**2), "there are two layers above and two below the line; the 2 cancels"),
+            (1 / right, "that is expand and project over squeeze-and-excitation; turn it over"),
+            (1 / size**2, "that would be a bottleneck as wide as the inputs; the ratio is missing"),
+        )
+        answer.compare((ratio, size), right, mistakes)
+    return f"equals the plan's ratio at {len(cases) - 2} resolutions of B0 and B3, whatever the channels."
+
+
+@exercise(
+    "02.4",
+    "A gate that never changes is free",
+    "derive",
+    '''
+def fold_gate(gate, project):
+    """The project kernel that makes a constant gate superfluous: x @ folded equals (x * gate) @ project.
+
+    gate: (c,); project: (1, 1, c, n). Returns (1, 1, c, n).
+    """
+    return «gate[:, None] * project»
+''',
+    "Write one output as a sum over the channels c: x[c] * gate[c] * project[c, n]. Which two belong together?",
+    "Each row of the kernel, one per input channel, is multiplied by that channel's gate.",
+    "gate[:, None] has shape (c, 1) and broadcasts along n.",
+)
+def _fold_gate(answer):
+    rng = np.random.default_rng(4)
+    shapes = ((5, 5), (6, 3), (2, 7))
+    for channels, n in shapes:
+        gate, project = rng.uniform(0.1, 0.9, channels), rng.normal(size=(1, 1, channels, n))
+        mistakes = [
+            (project / gate[:, None], "the kernel was divided by the gate; the gate makes a channel quieter"),
+            (project * gate.mean(), "each channel has its own gate; do not average them"),
+            (project[0, 0] * gate[:, None], "the numbers are right; keep the kernel's shape, (1, 1, c, n)"),
+        ]
+        if channels == n:
+            mistakes.append((project * gate, "those are the output channels; the gate belongs to the input channels"))
+        answer.compare((gate, project), project * gate[:, None], mistakes)
+    return "the same outputs with one layer less. Only a gate that depends on the image needs squeeze-and-excitation."
+
+
+# ---------------------------------------------------------------- 03 MBConv and the B0 network
+
+
+@exercise(
+    "03.1",
+    "Shapes through a block",
+    "recall",
+    '''
+def mbconv_shapes(size, inputs, expand, stride, filters):
+    """Shapes (height, width, channels) of an MBConv's expanded, filtered and projected maps, and if it has a skip."""
+    wide, small = «inputs * expand», «math.ceil(size / stride)»
+    expanded = «(size, size, wide)»
+    filtered = «(small, small, wide)»
+    projected = «(small, small, filters)»
+    has_skip = «stride == 1 and inputs == filters»
+    return expanded, filtered, projected, has_skip
+''',
+    "Expand changes the channels only, depthwise the resolution only, project the channels only.",
+    'The stride is in the depthwise convolution; with "same" padding it leaves size / stride pixels, rounded up.',
+    "Only maps of the same shape can be added: the stride is 1, and there are as many filters as inputs.",
+)
+def _mbconv_shapes(answer):
+    cases = [(15, 24, 6, 2, 40), (7, 192, 6, 1, 320), (9, 16, 4, 1, 16), (8, 16, 3, 2, 16)]
+    for block in plan("b0").blocks:
+        first = block.expand or block.depthwise
+        expand = block.depthwise.inputs // block.expand.inputs if block.expand else 1
+        cases.append((first.size, first.inputs, expand, block.depthwise.stride, block.project.filters))
+    for size, inputs, expand, stride, filters in cases:
+        wide, small = inputs * expand, math.ceil(size / stride)
+        shapes = ((size, size, wide), (small, small, wide), (small, small, filters))
+        args = (size, inputs, expand, stride, filters)
+        got, shown = answer(*args), answer.shown(*args)
+        if not isinstance(got, (tuple, list)) or len(got) != 4:
+            raise Wrong(f"{shown} gave {_short(got)}, not three shapes and whether there is a skip.")
+        if any(isinstance(part, tuple) and ... in part for part in got):
+            raise Unanswered
+        for name, part, right in zip(("expanded", "filtered", "projected"), got, shapes):
+            if _same(part, right):
+                continue
+            down = size // stride
+            for value, message in (
+                ((size, size, right[2]), "the stride halves the resolution in the depthwise convolution"),
+                ((down, down, right[2]), 'the size was rounded down; with "same" padding, round up'),
+                ((small, small, wide), "the stride is in the depthwise convolution, after expand"),
+                ((right[0], right[1], inputs), "these are not the input's channels"),
+                ((right[0], right[1], filters), "the channels stay wide until project"),
+            ):
+                if _same(part, value):
+                    raise Wrong(f"{shown}: the {name} map is {right}, not {part}; {message}.")
+            raise Wrong(f"{shown}: the {name} map is {right}; yours is {str(part)[:40]}.")
+        if got[3] not in (True, False) or bool(got[3]) != (stride == 1 and inputs == filters):
+            why = f"stride {stride}, {inputs} inputs and {filters} filters"
+            raise Wrong(f"{shown}: the skip needs equal shapes at both ends; here {why}, yours says {_short(got[3])}.")
+    return f"equals the plan for all {len(cases) - 4} blocks of B0, and for odd sizes."
+
+
+@exercise(
+    "03.2",
+    "Stochastic depth, image by image",
+    "modify",
+    '''
+def stochastic_depth(inputs, branch, rate, uniform):
+    """inputs + branch, where each image loses its branch with probability `rate`, with the mean kept.
+
+    inputs, branch: (n, h, w, c); uniform: (n,), a random number between 0 and 1 for each image.
+    """
+    survival = «1 - rate»
+    survives = «uniform < survival»
+    return inputs + «survives[:, None, None, None] * branch / survival»
+''',
+    "uniform < 0.8 is true for 80 % of random numbers between 0 and 1.",
+    "One decision for each image: give it the shape (n, 1, 1, 1), and it applies to all of the image's numbers.",
+    "If 80 % of the branches survive, each must count 1 / 0.8 times. The input stays as it is.",
+)
+def _stochastic_depth(answer):
+    rng = np.random.default_rng(5)
+    cases = ((10, 0.2), (8, 0.5), (20, 0.1), (4, 0.0))
+    for n, rate in cases:
+        inputs, branch = rng.normal(size=(2, n, 2, 3, 4))
+        uniform = rng.permutation((np.arange(n) + 0.5) / n)
+
+        def result(survives, scale=1.0, inputs=inputs, branch=branch):
+            return inputs + survives[:, None, None, None] * branch * scale
+
+        both = (uniform < 1 - rate, uniform >= rate)  # two ways to decide, equally good
+        args = (inputs, branch, rate, uniform)
+        if any(_same(answer(*args), result(survives, 1 / (1 - rate))) for survives in both):
+            continue
+        mistakes = []
+        for survives in both:
+            kept = survives[:, None, None, None]
+            mistakes += [
+                (result(survives), "the survivors must be scaled, or the mean shrinks; divide by 1 - rate"),
+                (result(survives, 1 - rate), "multiply and the mean shrinks twice; divide by 1 - rate"),
+                (result(~survives, 1 / (1 - rate)), "that drops with probability 1 - rate; rate is the share dropped"),
+                (kept * (inputs + branch) / (1 - rate), "only the branch is dropped and scaled; the input passes"),
+                (kept * branch / (1 - rate), "the input is missing; it passes through the skip connection"),
+            ]
+            if rate:
+                mistakes.append((result(survives, 1 / rate), "divide by the share that survives, 1 - rate"))
+                mistakes.append((result(~survives, 1 / rate), "survival is 1 - rate; rate is the share dropped"))
+        answer.compare(args, result(both[0], 1 / (1 - rate)), mistakes)
+    return f"whole branches, scaled survivors, the input untouched, for {len(cases)} rates; at rate 0 a plain sum."
+
+
+@exercise(
+    "03.3",
+    "Fold a normalization that comes first",
+    "modify",
+    '''
+def fold_before(kernel, gamma, beta, mean, variance, epsilon=1e-3):
+    """The 1 x 1 convolution that equals batch normalization followed by a 1 x 1 convolution without bias.
+
+    kernel: (1, 1, c, n); gamma, beta, mean, variance: (c,). Returns kernel (1, 1, c, n) and bias (n,).
+    """
+    scale = «gamma / np.sqrt(variance + epsilon)»
+    shift = «beta - mean * scale»
+    return «kernel * scale[:, None]», «shift @ kernel[0, 0]»
+''',
+    "Batch normalization is x * scale + shift for each input channel. Find scale and shift first.",
+    "Each row of the kernel, one for each input channel, is multiplied by that channel's scale.",
+    "The shifts are a constant input: send them through the kernel, and you have the bias.",
+)
+def _fold_before(answer):
+    rng = np.random.default_rng(6)
+    shapes = ((4, 6), (5, 5), (7, 2))
+    for c, n in shapes:
+        kernel = rng.normal(size=(1, 1, c, n))
+        gamma, variance = rng.uniform(0.5, 1.5, (2, c))
+        beta, mean = rng.normal(size=(2, c))
+        args = (kernel, gamma, beta, mean, variance, 0.1)
+        scale = gamma / np.sqrt(variance + 0.1)
+        shift = beta - mean * scale
+        right = kernel * scale[:, None], shift @ kernel[0, 0]
+        got, shown = answer(*args), answer.shown(*args)
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            raise Wrong(f"{shown} gave {_short(got)}, not a kernel and a bias.")
+        for name, part, wanted in zip(("kernel", "bias"), got, right):
+            if np.shape(part) != wanted.shape and not (name == "bias" and _same(part, shift)):
+                raise Wrong(f"{shown}: the {name} has shape {np.shape(part)}, not {wanted.shape}.")
+        bare, squared = gamma / np.sqrt(variance), gamma / (variance + 0.1)
+        for value, message in (
+            (kernel * bare[:, None], "epsilon is missing under the root"),
+            (kernel * squared[:, None], "divide by the standard deviation: the root is missing"),
+            (kernel / scale[:, None], "multiply by the scale"),
+            (kernel * scale if c == n else None, "the scale belongs to the input channels: scale[:, None]"),
+            (kernel, "the scale is missing in the kernel"),
+        ):
+            if value is not None and _same(got[0], value):
+                raise Wrong(f"{shown}: the kernel is wrong; {message}.")
+        if not _same(got[0], right[0]):
+            raise Wrong(f"{shown}: the kernel has the right shape, but other numbers.")
+        for value, message in (
+            (shift, "those are the shifts of the inputs; send them through the kernel"),
+            (shift @ right[0][0, 0], "send the shifts through the kernel as it was: they are scaled already"),
+            (beta @ kernel[0, 0], "the mean is missing"),
+            ((beta - mean) @ kernel[0, 0], "the mean is divided by the standard deviation too"),
+            ((beta + mean * scale) @ kernel[0, 0], "the mean is subtracted"),
+        ):
+            if _same(got[1], value):
+                raise Wrong(f"{shown}: the kernel is right, the bias is not; {message}.")
+        if not _same(got[1], right[1]):
+            raise Wrong(f"{shown}: the kernel is right, the bias is not.")
+    return f"equal outputs for {len(shapes)} shapes. With zero padding and a larger kernel the border would differ."
+
+
+@exercise(
+    "03.4",
+    "How far can a position see?",
+    "derive",
+    '''
+def receptive_field(layers):
+    """Side, in pixels of the image, of the square that one position of the last map depends on.
+
+    layers: (kernel, stride) of each convolution, first to last.
+    """
+    seen, step = 1, 1  # pixels seen, and pixels between neighbours
+    for kernel, stride in layers:
+        seen += «(kernel - 1) * step»
+        step *= «stride»
+    return seen
+''',
+    "A 3 x 3 kernel sees its neighbours to the left and right. How many image pixels apart are they?",
+    "Neighbours are as many pixels apart as the product of the strides of all layers before.",
+    "So a layer adds (kernel - 1) * step pixels, and then its stride multiplies the step.",
+)
+def _receptive_field(answer):
+    b0 = [(c.kernel, c.stride) for c in plan("b0").convs if "_se_" not in c.name and c.name != "predictions"]
+    cases = ([(3, 1)], [(3, 1), (3, 1)], [(3, 2), (3, 1)], [(5, 2), (1, 1), (3, 2), (5, 1)], [(1, 1)], b0)
+    for case in cases:
+        seen = step = early = 1
+        for kernel, stride in case:
+            seen += (kernel - 1) * step
+            step *= stride
+            early += (kernel - 1) * step
+        summed = 1 + sum((k - 1) * (1 + sum(s - 1 for _, s in case[:i])) for i, (k, _) in enumerate(case))
+        whole = 1 + sum(k * math.prod(s for _, s in case[:i]) for i, (k, _) in enumerate(case))
+        got = answer(np.array(case))
+        shown = f"{answer.name}({case})" if len(case) < 5 else f"{answer.name}(the {len(case)} layers of B0)"
+        if _same(got, seen):
+            continue
+        for value, message in (
+            (early, "a layer's own stride only moves the layers after it apart"),
+            (1 + sum(k - 1 for k, _ in case), "after a stride, neighbours are further apart; multiply by the step"),
+            (summed, "strides multiply"),
+            (whole, "a kernel adds kernel - 1"),
+        ):
+            if _same(got, value):
+                raise Wrong(f"{shown} gave {_short(got)}, not {seen}: {message}.")
+        raise Wrong(f"{shown} gave {_short(got)}, not {seen}.")
+    return f"one position of B0's last map sees {seen} pixels, far more than the 224 there are."
+
+
+@exercise(
+    "03.5",
+    "When is an MBConv cheaper?",
+    "derive",
+    '''
+def break_even(kernel, channels):
+    """The expand ratio at which an MBConv costs as many MACs as a dense convolution.
+
+    Both have stride 1, `channels` in and out, and kernels of kernel x kernel; squeeze-and-excitation is left out.
+    """
+    return «kernel**2 * channels / (2 * channels + kernel**2)»
+''',
+    "Count MACs for one pixel. Dense: k² C². For the MBConv with ratio e, add expand, depthwise and project.",
+    "Expand and project cost e C² each, depthwise k² e C.",
+    "Set k² C² = e (2 C² + k² C), solve for e, and cancel one C.",
+)
+def _break_even(answer):
+    cases = {}
+    for k, c in ((3, 24), (5, 40), (3, 80), (5, 112), (3, 8), (7, 16)):
+        dense = Conv("dense", c, c, 14, k).macs
+        depthwise = Conv("depthwise", 6 * c, 6 * c, 14, k, depthwise=True)
+        parts = Conv("expand", c, 6 * c, 14), depthwise, Conv("project", 6 * c, c, 14)
+        cases[k, c] = 6 * dense / sum(part.macs for part in parts)  # the MBConv's cost is proportional to the ratio
+    for (k, c), right in cases.items():
+        mistakes = (
+            (1 / right, "that is MBConv over dense; solve for the ratio"),
+            (k * k / 2, "that is without the depthwise convolution, which costs k² e C"),
+            (k * k * c / (c + k * k), "expand and project cost e C² each; that is twice"),
+            (k * c / (2 * c + k), "a kernel has kernel x kernel weights; square it"),
+            (c, "that is without expand and project, which cost e C² each"),
+        )
+        answer.compare((k, c), right, mistakes)
+    return (
+        f"for 3 x 3 and 24 channels the ratio is {answer(3, 24):.1f}, for 5 x 5 and 112 it is {answer(5, 112):.1f}: "
+        "with ratio 6, MBConv is the dearer one at 3 x 3, but its filter looks at 6 times the channels."
+    )
+
+
+# ---------------------------------------------------------------- 04 Compound scaling
+
+
+@exercise(
+    "04.1",
+    "Three power laws",
+    "recall",
+    '''
+def growth(width, depth, resolution):
+    """By what factors MACs, parameters and activations grow, if every layer followed the power laws."""
+    macs = «depth * width**2 * resolution**2»
+    params = «depth * width**2»
+    activations = «depth * width * resolution**2»
+    return macs, params, activations
+''',
+    "A convolution has k² · inputs · filters weights, and uses each of them once per output pixel.",
+    "Width scales inputs and filters, so weights grow as w². Resolution scales both sides of a map: r² pixels.",
+    "MACs: d · w² · r². Parameters: d · w². Activations, the numbers in the maps: d · w · r².",
+)
+def _growth(answer):
+    for w, d, r in ((2.0, 1.0, 1.0), (1.0, 3.0, 1.0), (1.0, 1.0, 1.5), (1.1, 1.2, 1.15), (2.0, 3.1, 2.7)):
+        right = (d * w**2 * r**2, d * w**2, d * w * r**2)
+        got, shown = answer(w, d, r), answer.shown(w, d, r)
+        if np.shape(got) != (3,):
+            raise Wrong(f"{shown} gave {_short(got)}, not three factors: of MACs, parameters and activations.")
+        mistakes = (
+            (0, d * w * r**2, "a layer has inputs and filters, and width scales both: square it"),
+            (0, d * w**2 * r, "an image has rows and columns, and resolution scales both: square it"),
+            (0, d**2 * w**2 * r**2, "twice as many blocks cost twice as much: depth counts once"),
+            (0, (d * w * r) ** 2, "depth counts once"),
+            (1, right[0], "a weight does not know how many pixels it is used on"),
+            (1, d * w, "a layer has inputs and filters, and width scales both: square it"),
+            (2, right[0], "a map holds one number per channel and pixel: width counts once"),
+            (2, d * w * r, "a map has rows and columns: square the resolution"),
+            (2, d * w**2, "a map has rows and columns: the resolution counts"),
+        )
+        for i, name in enumerate(("MACs", "parameters", "activations")):
+            if _same(got[i], right[i]):
+                continue
+            cause = next((text for j, value, text in mistakes if i == j and _same(got[i], value)), "look at one layer")
+            raise Wrong(f"{shown}: {name} grow {_short(right[i])}-fold, not {_short(got[i])}-fold; {cause}.")
+    return "the three laws hold for width, depth, resolution and their products."
+
+
+@exercise(
+    "04.2",
+    "Count the blocks after rounding",
+    "modify",
+    '''
+def blocks(depth, repeats=(1, 2, 2, 3, 3, 4, 1)):
+    """The number of MBConv blocks of B0 at a depth multiplier: each stage is scaled and rounded up for itself."""
+    total = 0
+    for count in repeats:
+        total += «math.ceil(count * depth)»
+    return total
+''',
+    "One more line of Table 1 at a time: count · depth is not a whole number.",
+    "round_repeats rounds up, with math.ceil, and it does so in every stage.",
+    "total += math.ceil(count * depth)",
+)
+def _blocks(answer):
+    repeats = np.array([stage.repeats for stage in B0.stages])
+    depths = (1.4, 1.0, 1.1, 1.2, 1.8, 2.6, 3.1, 0.5, 4.0)
+    for depth in depths:
+        right = len(plan(Scale(1.0, depth, 224)).blocks)
+        mistakes = (
+            (math.ceil(repeats.sum() * depth), "the sum was rounded; round each stage for itself"),
+            (np.floor(repeats * depth).sum(), "stages were rounded down; the code rounds up"),
+            (np.round(repeats * depth).sum(), "stages were rounded to the nearest; the code rounds up"),
+            ((repeats * depth).sum(), "there is no fraction of a block; round up"),
+            ((repeats * math.ceil(depth)).sum(), "depth was rounded before multiplying; round the product"),
+        )
+        answer.compare((depth,), right, mistakes)
+    given = np.array([2, 3, 4])
+    answer.compare((1.5, given), 14, ((len(plan(Scale(1.0, 1.5, 224)).blocks), "use the repeats given"),))
+    return f"equals the plan at {len(depths)} depths; 1.1 and 1.2 both give {answer(1.1):.0f} blocks."
+
+
+@exercise(
+    "04.3",
+    "The largest φ for a budget",
+    "modify",
+    '''
+def phi_for(budget):
+    """The largest φ among 0.0, 0.1 ... 7.0 whose network needs at most `budget` MACs; None if none does."""
+    answer = None
+    for step in range(71):
+        if «plan(compound_scale(step / 10)).macs <= budget»:
+            answer = «step / 10»
+    return answer
+''',
+    "compound_scale(phi) is a Scale, plan(scale) a network on paper, .macs what it costs.",
+    "The networks grow with φ, so the last one that fits is the largest.",
+    "The condition is plan(compound_scale(step / 10)).macs <= budget; then remember step / 10.",
+)
+def _phi_for(answer):
+    costs = [plan(compound_scale(step / 10)).macs for step in range(71)]
+    base = costs[0]
+    budgets = (10**9, 4 * 10**9, costs[20], 2 * base, 10**8, 10**12)
+    for budget in budgets:
+        right = max((step / 10 for step, cost in enumerate(costs) if cost <= budget), default=None)
+        got = answer(budget)
+        if (got is None and right is None) or (got is not None and right is not None and _same(got, right)):
+            continue
+        shown = f"{answer.shown(budget)} gave {_short(got)}"
+        if right is None:
+            raise Wrong(f"{shown}; not even φ = 0 fits, so the answer is None.")
+        formula = max((s / 10 for s in range(71) if base * 2 ** (s / 10) <= budget), default=None)
+        fits = [s / 10 for s, cost in enumerate(costs) if cost <= budget]
+        for value, cause in (
+            (max((s / 10 for s, cost in enumerate(costs) if cost < budget), default=None), "at most means <="),
+            (fits[0], "go on after the first that fits"),
+            (10 * right, "that is the step; φ is a tenth of it"),
+            (formula, "2^φ ignores the rounding; ask the plan"),
+            (7.0 if budget < 10**12 else None, "parameters were compared, or nothing: use .macs"),
+        ):
+            if value is not None and _same(got, value):
+                raise Wrong(f"{shown}, not {right}: {cause}.")
+        raise Wrong(f"{shown}, not {right}: compare the MACs of plan(compound_scale(φ)) with the budget.")
+    return f"right for {len(budgets)} budgets; a billion MACs buy φ = {answer(10**9)}."
+
+
+@exercise(
+    "04.4",
+    "The constraint, solved for γ",
+    "derive",
+    '''
+def gamma_of(alpha, beta, growth=2):
+    """The γ for which one step of φ multiplies the MACs by `growth`: α · β² · γ² = growth."""
+    return «math.sqrt(growth / (alpha * beta**2))»
+''',
+    "Bring everything but γ² to the other side.",
+    "γ² = growth / (α · β²)",
+    "math.sqrt(growth / (alpha * beta**2))",
+)
+def _gamma_of(answer):
+    cases = ((1.2, 1.1, 2), (1.0, 1.0, 2), (2.0, 1.0, 2), (1.0, 2**0.5, 2), (1.1, 1.05, 1.92), (1.3, 1.2, 4))
+    for alpha, beta, growth in cases:
+        square = growth / (alpha * beta**2)
+        mistakes = (
+            (square, "that is γ²; take the square root"),
+            (math.sqrt(2 / (alpha * beta**2)), "the growth is an argument, not always 2"),
+            (math.sqrt(growth / (alpha * beta)), "β counts twice, for inputs and for filters"),
+            (math.sqrt(growth / (alpha**2 * beta**2)), "α counts once"),
+            (growth / (alpha * beta), "β and γ count twice"),
+            (math.sqrt(alpha * beta**2 / growth), "turn it over"),
+        )
+        mistakes = [(value, text) for value, text in mistakes if not _same(value, math.sqrt(square))]
+        answer.compare((alpha, beta, growth), math.sqrt(square), mistakes)
+    return f"α · β² · γ² = growth in {len(cases)} cases; with 1.2 and 1.1, γ would be {answer(1.2, 1.1):.3f}, not 1.15."
+
+
+@exercise(
+    "04.5",
+    "The width that costs as much as a deeper network",
+    "derive",
+    '''
+def width_for(target, linear):
+    """The width w at which the MACs are `target` times the baseline's.
+
+    `linear`, from 0 up to 1: the share of the baseline's MACs that grows as w; the rest grows as w².
+    """
+    square = 1 - linear
+    return «(-linear + math.sqrt(linear**2 + 4 * square * target)) / (2 * square)»
+''',
+    "The MACs at width w are (1 - linear) · w² + linear · w, in multiples of the baseline's.",
+    "Set that equal to the target: a quadratic equation a w² + b w + c = 0 with c = -target.",
+    "Its positive root: (-linear + sqrt(linear² + 4 · (1 - linear) · target)) / (2 · (1 - linear)).",
+)
+def _width_for(answer):
+    for target, linear in ((4.0, 0.0), (4.0, 0.12), (2.0, 0.5), (1.0, 0.3), (0.5, 0.12), (8.0, 0.05)):
+        square = 1 - linear
+        root = math.sqrt(linear**2 + 4 * square * target)
+        right = (root - linear) / (2 * square)
+        mistakes = (
+            (math.sqrt(target), "that is the power law w²; a share of the MACs grows as w only"),
+            ((-root - linear) / (2 * square), "that is the other root; a width is above 0"),
+            ((root - linear) / 2, "divide by 2a, and a is 1 - linear"),
+            ((root + linear) / (2 * square), "the first term of the root is -b, with b = linear"),
+            (target / linear if linear else 0.0, "that is the linear part alone"),
+            (math.sqrt(target / square), "the linear part is missing"),
+        )
+        mistakes = [(value, text) for value, text in mistakes if not _same(value, right)]
+        answer.compare((target, linear), right, mistakes)
+    return f"(1 - linear) · w² + linear · w meets all targets; four times B0's MACs are width {answer(4.0, 0.12):.2f}."
+
+
+# ---------------------------------------------------------------- 05 B0 to B7: accuracy against FLOPs
+
+
+@exercise(
+    "05.1",
+    "What did that tool count?",
+    "recall",
+    '''
+def operations_per_mac(reported, macs):
+    """What a tool counted for a network of so many multiply-adds, to within 5 %.
+
+    Returns 1 for multiply-adds, 2 for multiplications and additions apart, 0 if it is neither.
+    """
+    for operations in (1, 2):
+        expected = «operations * macs»
+        if «abs(reported - expected) <= 0.05 * expected»:
+            return operations
+    return 0
+''',
+    "One multiply-add is two operations for a tool that counts them apart.",
+    "So expect operations * macs, and ask whether the reported number is near it.",
+    "Near it in both directions: abs(reported - expected) <= 0.05 * expected.",
+)
+def _operations_per_mac(answer):
+    b0, b5, b7 = (plan(name).macs for name in ("b0", "b5", "b7"))
+    cases = ((0.39e9, b0, 1), (0.7716e9, b0, 2), (38.33e9, b7, 1), (74e9, b7, 2), (0.02e9, b0, 0), (4e9, b5, 0))
+    for reported, macs, right in (*cases, (0.6e9, b0, 0), (2e9, b0, 0)):
+        if right == 2:
+            mistakes = [(0, "a tool that counts the two operations apart reports about 2 * macs"), (1, "that is 2")]
+        elif right == 1:
+            mistakes = [(2, "that is the multiply-adds themselves"), (0, "a paper rounds: allow 5 %")]
+        elif reported < macs:
+            mistakes = [(1, "far too few is neither; the difference counts in both directions, so take abs")]
+        else:
+            mistakes = [(1, "5 % of what is expected, no more"), (2, "5 % of what is expected, no more")]
+        answer.compare((reported, macs), right, mistakes)
+    return "0.39 G and 0.77 G are both B0; 0.02 G is a tool that missed most layers."
+
+
+@exercise(
+    "05.2",
+    "The frontier with several costs",
+    "modify",
+    '''
+def on_frontier(costs, accuracies):
+    """Which networks no other beats. costs: (networks, kinds of cost), accuracies: (networks,).
+
+    Beaten means: another one is no worse in each cost and in accuracy, and better in at least one.
+    Returns booleans, (networks,).
+    """
+    answer = []
+    for cost, accuracy in zip(costs, accuracies):
+        no_worse = «(costs <= cost).all(axis=1) & (accuracies >= accuracy)»
+        better = «(costs < cost).any(axis=1) | (accuracies > accuracy)»
+        answer.append(not (no_worse & better).any())
+    return np.array(answer)
+''',
+    "Compare all networks with this one at once: costs <= cost is a table of booleans, a row for each network.",
+    "No worse in every cost: .all(axis=1). Better in at least one: .any(axis=1). Then bring in the accuracies.",
+    "no_worse joins with &, better with |: (costs < cost).any(axis=1) | (accuracies > accuracy).",
+)
+def _on_frontier(answer):
+    rng = np.random.default_rng(0)
+    tables = [rng.integers(1, 8, size=(12, kinds)).astype(float) for kinds in (1, 2, 3)]
+    inputs = [(costs, rng.integers(60, 70, size=12).astype(float)) for costs in tables]
+    inputs.append((np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 1.0]]), np.array([70.0, 70.0, 70.0])))
+    for costs, accuracies in inputs:
+        below, under = costs[:, None] <= costs, costs[:, None] < costs
+        up, over = accuracies[:, None] >= accuracies, accuracies[:, None] > accuracies
+        right = ~((below.all(2) & up) & (under.any(2) | over)).any(0)
+        mistakes = [
+            (np.zeros(len(costs)), "nothing is left: each network is no worse than itself; ask for better, too"),
+            (np.ones(len(costs)), "everything is left: who is cheaper and more accurate beats the other"),
+            (~right, "that is the opposite, the networks that are beaten"),
+            (~((below.any(2) & up) & (under.any(2) | over)).any(0), "no worse in every cost: all, and not any"),
+            (~((below.all(2) & up) & (under.all(2) | over)).any(0), "better in at least one: any, and not all"),
+            (~((below.all(2) & up) & (under.any(2) & over)).any(0), "better in a cost or in accuracy: |, and not &"),
+            (~(under.all(2) & over).any(0), "a network with equal cost and more accuracy beats too: <= and >= first"),
+        ]
+        answer.compare((costs, accuracies), right, mistakes)
+    return "right for one, two and three kinds of cost, and twins do not beat each other."
+
+
+@exercise(
+    "05.3",
+    "The largest batch that fits",
+    "derive",
+    '''
+def largest_batch(gigabytes, kept, params, number_bytes):
+    """How many images fit into memory during training with Adam; 0 if none does. 1 GB is 10**9 bytes.
+
+    kept: numbers that one image leaves for the backward pass, of number_bytes bytes each.
+    params: each needs its weight, its gradient and Adam's two moments, all in float32.
+    """
+    fixed = «4 * 4 * params»
+    per_image = «kept * number_bytes»
+    return «max(0, int((gigabytes * 10**9 - fixed) // per_image))»
+''',
+    "Two kinds of memory: what the parameters need, once, and what each image needs.",
+    "A float32 has 4 bytes, and each parameter needs four of them. An image needs kept * number_bytes bytes.",
+    "max(0, int((gigabytes * 10**9 - fixed) // per_image)): whole images, and never fewer than none.",
+)
+def _largest_batch(answer):
+    for gigabytes, kept, params, size in (
+        (8, 22_000_000, 66_658_680, 4),
+        (8, 22_000_000, 66_658_680, 2),
+        (16, 900_000_000, 66_658_680, 4),
+        (1, 900_000_000, 66_658_680, 2),
+        (24, 150_000_000, 19_466_816, 2),
+    ):
+        room, image = gigabytes * 10**9 - 16 * params, kept * size
+        right = max(0, room // image)
+        mistakes = [
+            (room / image, "only whole images fit"),
+            (room // image, "fewer than none do not exist: at least 0"),
+            (-(-room // image), "round down: the last image does not fit"),
+            (max(0, (gigabytes * 10**9) // image), "the parameters need memory too"),
+            (max(0, (gigabytes * 10**9 - 4 * params) // image), "each parameter needs four numbers, not one"),
+            (max(0, (gigabytes * 2**30 - 16 * params) // image), "1 GB is 10**9 bytes here"),
+            (max(0, room // (4 * kept)), "an image's numbers have number_bytes bytes, not always 4"),
+            (max(0, room // kept), "kept counts numbers; multiply by their bytes"),
+            (max(0, (gigabytes * 10**9 - 4 * size * params) // image), "the parameters stay in float32: 4 bytes"),
+        ]
+        answer.compare((gigabytes, kept, params, size), right, mistakes)
+    return "half the bytes per number give about twice the images."
+
+
+@exercise(
+    "05.4",
+    "How MACs and activations grow",
+    "derive",
+    '''
+def growth(depth, width, resolution):
+    """The factors by which MACs and activations grow, when the three dimensions are multiplied.
+
+    Think of a pointwise layer: h * w * inputs * filters MACs, h * w * filters activations.
+    """
+    macs = «depth * width**2 * resolution**2»
+    activations = «depth * width * resolution**2»
+    return macs, activations
+''',
+    "Width multiplies inputs and filters; resolution multiplies h and w; depth multiplies the number of layers.",
+    "Put the factors into the two products of the docstring and see which of them occur twice.",
+    "MACs: depth * width**2 * resolution**2. Activations have no inputs in their product: width counts once.",
+)
+def _growth(answer):
+    for d, w, r in ((1, 1, 1), (4, 1, 1), (1, 2, 1), (1, 1, 2), (1.2, 1.1, 1.15), (2, 3, 1.5)):
+        got = answer(d, w, r)
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            raise Wrong(f"{answer.shown(d, w, r)} gave {_short(got)}, not a pair: MACs, activations.")
+        macs, activations = d * w**2 * r**2, d * w * r**2
+        for value, right, name, mistakes in (
+            (got[0], macs, "MACs", [(activations, "width multiplies the inputs and the filters, so it counts twice")]),
+            (got[1], activations, "activations", [(macs, "only the filters make outputs, so width counts once")]),
+        ):
+            if _same(value, right):
+                continue
+            mistakes += [(right / r, "h and w both grow: square the resolution"), (right / d, "depth adds layers")]
+            cause = next((message for wrong, message in mistakes if _same(value, wrong)), f"not {_short(right)}")
+            raise Wrong(f"{answer.shown(d, w, r)}: {name} grow by {_short(value)}: {cause}.")
+    return "for four times the MACs, depth and resolution grow activations fourfold, width only twofold."

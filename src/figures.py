@@ -82,6 +82,36 @@ def show(fig, alt):
     plt.close(fig)
 
 
+def sliders(draw, **ranges):
+    """Shows a slider for each of `ranges`, name -> (low, start, high), and the figure of `draw(**values)` under them.
+
+    The picture is drawn again as one drags. Only what ipywidgets 7 has is used, so it runs in Notebook, JupyterLab and
+    Colab; where ipywidgets is missing, one printed line says so.
+    """
+    try:
+        import ipywidgets
+        from IPython.display import display
+    except ImportError:
+        print("No sliders here, because ipywidgets is not installed; the still picture shows what they redraw.")
+        return
+    controls = {
+        name: ipywidgets.FloatSlider(value=start, min=low, max=high, step=0.1, description=name)
+        for name, (low, start, high) in ranges.items()
+    }
+    picture = ipywidgets.Image(format="png", layout=dict(max_width="100%"))
+
+    def redraw(change=None):
+        fig, data = draw(**{name: control.value for name, control in controls.items()}), io.BytesIO()
+        fig.savefig(data, format="png", dpi=80)
+        plt.close(fig)
+        picture.value = data.getvalue()
+
+    redraw()
+    for control in controls.values():
+        control.observe(redraw, "value")
+    display(ipywidgets.VBox([*controls.values(), picture]))
+
+
 # ---------------------------------------------------------------- an MBConv block
 
 
@@ -314,6 +344,46 @@ def _draw_stack(ax, network, centre, mid, unit):
         x = _draw_row(ax, maps, x, mid, unit, RAMP(row / (len(rows) - 1))) + unit * BETWEEN
 
 
+def draw_scaled(scale, caption="scaled"):
+    """Draws a Scale beside its unscaled baseline at 224 pixels, and its costs as multiples of the baseline's.
+
+    The bars are counted from the plan; a tick on each says what the power law promises: d w^2 r^2 for MACs, d w^2 for
+    parameters, d w r^2 for activations. The canvas keeps its size, so that the picture of a slider stays in place.
+    """
+    width, depth, times = scale.width, scale.depth, scale.resolution / 224
+    networks = {"baseline": plan(Scale(1.0, 1.0, 224, baseline=scale.baseline)), caption: plan(scale)}
+    base, scaled = networks.values()
+    fig, ax = _canvas(11.0, 6.3)
+    unit, _ = _fit(lambda unit: [max(2.4, _extent(network, unit)) for network in (base, scaled)], 10.2)
+    tallest = math.sqrt(max(base.stem.output_size, scaled.stem.output_size)) * (1 + RISE)
+    unit, x = min(unit, 2.55 / tallest), 0.3
+    for name, network in networks.items():
+        extent = max(2.4, _extent(network, unit))
+        x += (extent + 0.15) / 2
+        _draw_stack(ax, network, x, 4.75, unit)
+        ax.text(x, 3.08, name, ha="center", weight="bold", size=15)
+        _lines(ax, x, 2.8, [" · ".join(_facts(network)[:2])], 12)
+        x += (extent + 0.15) / 2 + 0.25
+    laws = {"macs": depth * width**2 * times**2, "params": depth * width**2, "activations": depth * width * times**2}
+    place = (1.45 / 11, 0.62 / 6.3, 6.5 / 11, 1.75 / 6.3)
+    chart = fig.add_axes(place, xscale="log", xlim=(0.1, 1000), ylim=(-2.6, 0.6))
+    for y, (what, law) in enumerate(laws.items()):
+        old, count = getattr(base, what), getattr(scaled, what)
+        start, end = sorted((1, count / old))
+        chart.barh(-y, end - start, left=start, height=0.52, color=SERIES[y])
+        chart.plot([law, law], [-y - 0.4, -y + 0.4], color=COLORS["ink"], marker="", lw=2.4)
+        text = f"{short(count)}  =  {count / old:.2f} × baseline"
+        chart.text(1.02, -y, text, va="center", size=13, transform=chart.get_yaxis_transform())
+    chart.axvline(1, color=COLORS["muted"], lw=1)
+    _plain_ticks(chart.xaxis, (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000))
+    chart.set_yticks([0, -1, -2], ["MACs", "parameters", "activations"])
+    chart.grid(False, axis="y")
+    chart.set_xlabel("multiple of the baseline, log scale (bar: counted; tick: power law)", size=12)
+    title = f"width × {width:.2f} · depth × {depth:.2f} · resolution {scale.resolution} px"
+    ax.text(10.7, 6.02, title, size=14, weight="bold", va="center", ha="right")
+    return fig
+
+
 # ---------------------------------------------------------------- accuracy against cost
 
 
@@ -458,6 +528,140 @@ def roofline(points, peak, bandwidth):
     ax.text(middle, 1.06 * bandwidth * middle / 1e9, "most that the memory allows", color=COLORS["muted"], **turned)
     _label(ax, [(label, x, y / 1e9, dict(color=COLORS["ink"], size=12.5)) for label, x, y in points])
     return fig
+
+
+def tradeoff(families, xlabels, ylabel, scattered=(), log="x"):
+    """Draws named points, a marker for each family, whose points are joined unless it is among `scattered`.
+
+    `families`: dict of name -> list of (label, x, y); an empty label writes nothing. Several `xlabels` make panels side
+    by side that share y; then each x is a tuple, a number for each panel. `log`: "x", "y" or "xy".
+    """
+    use_style()
+    xlabels = (xlabels,) if isinstance(xlabels, str) else tuple(xlabels)
+    width = 10 if len(xlabels) == 1 else 6.3 * len(xlabels)
+    fig = plt.figure(figsize=(width, 5.8), layout="none")
+    wide = (width - 1.05 - 0.35 * (len(xlabels) - 1)) / len(xlabels)
+    for panel, xlabel in enumerate(xlabels):
+        ax = fig.add_axes(((0.9 + panel * (wide + 0.35)) / width, 0.13, wide / width, 0.77))
+        drawn = {
+            name: [(label, x[panel] if isinstance(x, tuple) else x, y) for label, x, y in points]
+            for name, points in families.items()
+        }
+        _plot_families(ax, drawn, scattered, log)
+        ax.set_xlabel(xlabel)
+        if panel == 0:
+            ax.set_ylabel(ylabel)
+        ax.tick_params(axis="y", labelleft=panel == 0)
+    handles, names = ax.get_legend_handles_labels()
+    place = dict(loc="lower left", bbox_to_anchor=(0.9 / width, 0.905), borderaxespad=0.0)
+    fig.legend(handles, names, ncols=len(names), handlelength=1.8, columnspacing=1.6, **place)
+    return fig
+
+
+def _plot_families(ax, families, scattered, log):
+    points = [point for family in families.values() for point in family]
+    for name, place in (("x", 1), ("y", 2)):
+        low, high = min(p[place] for p in points), max(p[place] for p in points)
+        room = 0.06 * (math.log(high / low) if name in log else high - low) or 1
+        limits = (low / math.exp(room), high * math.exp(room)) if name in log else (low - room, high + room)
+        ax.set(**{f"{name}scale": "log" if name in log else "linear", f"{name}lim": limits})
+        if name in log:
+            _plain_ticks(getattr(ax, f"{name}axis"))
+    labels = []
+    for i, (name, family) in enumerate(families.items()):
+        colour = (*SERIES, COLORS["muted"])[i]
+        look = dict(color=colour, marker=(*MARKERS, "P")[i], ls="None" if name in scattered else "-", zorder=4)
+        ax.plot([p[1] for p in family], [p[2] for p in family], label=name, lw=1.4, mec="white", ms=8.5, **look)
+        labels += [(text, x, y, dict(color=COLORS["ink"], size=11.5)) for text, x, y in family if text]
+    _label(ax, labels)
+
+
+def shares(bars, colours=None):
+    """Draws one bar of 100 % for each of `bars`, a dict of name -> dict of part -> amount, all with the same parts.
+
+    `colours`: dict of part -> colour, for parts that COLORS does not know.
+    """
+    use_style()
+    palette = COLORS | (colours or {})
+    fig, ax = plt.subplots(figsize=(11, 1.2 + 0.75 * len(bars)))
+    for i, parts in enumerate(bars.values()):
+        total, start = sum(parts.values()), 0.0
+        for part, amount in parts.items():
+            share = 100 * amount / total
+            ax.barh(-i, share, left=start, height=0.66, color=palette[part], edgecolor="white", lw=1.2)
+            if share >= 4.5:
+                style = dict(color="white" if _dark(palette[part]) else COLORS["ink"], size=12, weight="bold")
+                ax.text(start + share / 2, -i, f"{share:.0f} %", ha="center", va="center", **style)
+            start += share
+    ax.set_yticks([-i for i in range(len(bars))], list(bars))
+    ax.set(xlim=(0, 100), ylim=(-len(bars) + 0.5, 0.5), xlabel="share (%)")
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    names = list(next(iter(bars.values())))
+    handles = [Rectangle((0, 0), 1, 1, facecolor=palette[name]) for name in names]
+    fig.legend(handles, names, loc="outside upper center", ncols=len(names), handlelength=1, columnspacing=1.3)
+    return fig
+
+
+def _dark(colour):
+    """Whether white letters on a colour have more contrast than letters in ink."""
+    rgb = np.array([colors.to_rgb(colour), colors.to_rgb(COLORS["ink"])])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    under, ink = linear @ (0.2126, 0.7152, 0.0722)
+    return 1.05 / (under + 0.05) > (under + 0.05) / (ink + 0.05)
+
+
+def draw_costs(network):
+    """Draws where a plan's MACs, parameters and activations are: by kind of layer above, and below by row of Table 1.
+
+    Every bar is a share of the whole network's; the two ends of the network, stem, top and classifier, are grey.
+    """
+    use_style()
+    kinds = {kind: COLORS[kind] for kind in ("expand", "depthwise", "se", "project")} | {"ends": COLORS["feature"]}
+    last = len(network.scale.baseline.stages) + 2
+    rows = {row: {kind: [] for kind in kinds} for row in range(1, last + 1)}
+    rows[1]["ends"] = [network.stem]
+    rows[last]["ends"] = [network.top] + ([network.predictions] if network.predictions else [])
+    for block in network.blocks:
+        parts = {"expand": [block.expand], "depthwise": [block.depthwise], "project": [block.project]}
+        for kind, convs in (parts | {"se": [block.se_reduce, block.se_expand]}).items():
+            rows[block.stage][kind] += [conv for conv in convs if conv]
+    fig = plt.figure(figsize=(13, 6.6), layout="none")
+    for panel, (what, name) in enumerate((("macs", "MACs"), ("params", "parameters"), ("activations", "activations"))):
+        total, left = getattr(network, what), (1.62 + 3.82 * panel) / 13
+        upper = fig.add_axes((left, 5.15 / 6.6, 3.5 / 13, 0.55 / 6.6), xlim=(0, 100), ylim=(-0.5, 0.5))
+        lower = fig.add_axes((left, 0.75 / 6.6, 3.5 / 13, 3.95 / 6.6), ylim=(last + 0.55, 0.45))
+        shares = {
+            row: {kind: 100 * sum(getattr(conv, what) for conv in convs) / total for kind, convs in parts.items()}
+            for row, parts in rows.items()
+        }
+        upper.set_title(f"{short(total)} {name}", size=15, pad=6)
+        upper.axis("off")
+        _stack(upper, 0, {kind: sum(parts[kind] for parts in shares.values()) for kind in kinds}, kinds, 0.8, 8)
+        sums = {row: sum(parts.values()) for row, parts in shares.items()}
+        for row, parts in shares.items():
+            _stack(lower, row, parts, kinds, 0.66, math.inf)
+            lower.text(sums[row] + 0.02 * max(sums.values()), row, f"{sums[row]:.1f} %", va="center", size=12)
+        lower.set(xlim=(0, 1.27 * max(sums.values())), xlabel="share of all (%)")
+        lower.set_yticks(list(rows), [f"stage {row}" for row in rows] if panel == 0 else [""] * last)
+        lower.tick_params(axis="y", length=0)
+        lower.grid(False, axis="y")
+    fig.text(1.5 / 13, 5.425 / 6.6, "all stages (%)", ha="right", va="center", size=12)
+    names = ["expand", "depthwise", "squeeze-and-excitation", "project", "stem, top, classifier"]
+    handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in kinds.values()]
+    fig.legend(handles, names, loc="upper center", ncols=5, handlelength=1, columnspacing=1.8, borderaxespad=0.2)
+    return fig
+
+
+def _stack(ax, y, parts, colours, height, label_from):
+    """A stacked bar; parts of at least `label_from` say their value."""
+    start = 0.0
+    for kind, value in parts.items():
+        ax.barh(y, value, left=start, height=height, color=colours[kind], edgecolor="white", lw=0.8)
+        if value >= label_from:
+            ink = "white" if _dark(colours[kind]) else COLORS["ink"]
+            ax.text(start + value / 2, y, f"{value:.1f}", ha="center", va="center", color=ink, size=11.5, weight="bold")
+        start += value
 
 
 def seeds(groups, xlabel):

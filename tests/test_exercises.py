@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import exercises
-from architecture import plan
+from architecture import Scale, compound_scale, plan
 from exercises import EXERCISES, KINDS, cell, check, find, hint, solution, stub, verdict
 
-SCOPE = dict(np=np, math=math, plan=plan)  # what a lesson has imported by then
+SCOPE = dict(np=np, math=math, plan=plan, compound_scale=compound_scale)  # what a lesson has imported by then
 
 
 def define(source, name):
@@ -74,6 +74,41 @@ OTHERS = {
     "01.3": grouped_params_other,
     "01.4": lambda kernel, filters: (kernel**2 + filters) / (kernel**2 * filters),
     "01.5": rank_one_eigen,
+    "02.1": lambda inputs, expand, ratio=0.25:
+        (max(1, int(inputs * ratio)) + 1) * inputs * expand + max(1, int(inputs * ratio)) * (inputs * expand + 1),
+    "02.2": lambda z, kernel: 1 / (1 + np.exp(-np.convolve(z, kernel[::-1], "full")[len(kernel) // 2 :][: len(z)])),
+    "02.3": lambda ratio, size: ratio / size / size,
+    "02.4": lambda gate, project: np.einsum("c,abcn->abcn", gate, project),
+    "03.1": lambda size, inputs, expand, stride, filters: (
+        [size, size, inputs * expand],
+        [-(-size // stride)] * 2 + [inputs * expand],
+        [-(-size // stride)] * 2 + [filters],
+        np.bool_(inputs == filters and stride < 2),
+    ),
+    "03.2": lambda inputs, branch, rate, uniform:
+        inputs + np.einsum("nhwc,n->nhwc", branch, (uniform >= rate) / (1 - rate)),
+    "03.3": lambda kernel, gamma, beta, mean, variance, epsilon=1e-3: (
+        np.einsum("abcn,c->abcn", kernel, gamma * (variance + epsilon) ** -0.5),
+        ((beta - mean * gamma * (variance + epsilon) ** -0.5)[:, None] * kernel[0, 0]).sum(0),
+    ),
+    "03.4": lambda layers: 1 + sum((k - 1) * math.prod(s for _, s in layers[:i]) for i, (k, _) in enumerate(layers)),
+    "03.5": lambda kernel, channels: 1 / (2 / kernel**2 + 1 / channels),
+    "04.1": lambda w, d, r: np.array([w * w * d * r * r, w * w * d, w * d * r * r]),
+    "04.2": lambda depth, repeats=(1, 2, 2, 3, 3, 4, 1): sum(-int(-count * depth // 1) for count in repeats),
+    "04.3": lambda budget: max(
+        (i / 10 for i in range(71) if plan(compound_scale(i / 10)).macs <= budget), default=None),
+    "04.4": lambda alpha, beta, growth=2: (growth / alpha) ** 0.5 / beta,
+    "04.5": lambda target, linear: max(np.roots([1 - linear, linear, -target])),
+    "05.1": lambda reported, macs:
+        next((n for n in (1, 2) if 0.95 <= reported / (n * macs) <= 1.05), 0),
+    "05.2": lambda costs, accuracies: np.array([
+        all(any(a < b for a, b in zip(one, other)) or list(one) == list(other) for other in np.c_[costs, -accuracies])
+        for one in np.c_[costs, -accuracies]
+    ]),
+    "05.3": lambda gigabytes, kept, params, number_bytes:
+        max(0, math.floor((gigabytes - params * 16e-9) / (kept * number_bytes * 1e-9))),
+    "05.4": lambda depth, width, resolution:
+        [depth * resolution**2 * width ** (2 - i) for i in range(2)],
 }  # fmt: skip
 
 # exercise: (wrong answer, words that name the mistake)
@@ -121,6 +156,88 @@ WRONG = [
     ("01.5", edited("01.5", ("= u[:, 0]", "= u[0]")), r"raised ValueError|first column"),
     ("01.5", edited("01.5", ("kernel[:, :, c]", "kernel[:, :, 0]")), r"one SVD per input channel"),
     ("01.5", lambda kernel: kernel, r"not two arrays of shapes"),
+    ("02.1", edited("02.1", ("int(inputs * ratio)", "int(wide * ratio)")), r"share of the expanded channels"),
+    ("02.1", edited("02.1", (" + narrow + wide", "")), r"has biases too"),
+    ("02.1", edited("02.1", ("2 * wide * narrow + narrow + wide", "wide * narrow + narrow")), r"second widens again"),
+    ("02.1", edited("02.1", ("narrow + wide", "4 * narrow + 4 * wide")), r"batch normalization"),
+    ("02.1", edited("02.1", ("inputs * expand\n", "inputs\n")), r"wide is inputs \* expand"),
+    ("02.1", edited("02.1", ("max(1, int(inputs * ratio))", "int(inputs * ratio)")), r"keeps one channel at least"),
+    ("02.2", edited("02.2", ("1 / (1 + np.exp(-mixed))", "mixed")), r"the gate is their sigmoid"),
+    ("02.2", edited("02.2", ("@ kernel", "@ kernel[::-1]")), r"do not flip it"),
+    ("02.2", edited("02.2", ("len(kernel) // 2)", "len(kernel) // 2, mode='edge')")), r"pad with zeros"),
+    ("02.2", edited("02.2", ("np.exp(-mixed)", "np.exp(mixed)")), r"sign in the exponent"),
+    ("02.2", edited("02.2", ("1 / (1 + np.exp(-mixed))", "np.tanh(mixed)")), r"tanh goes from -1"),
+    ("02.3", edited("02.3", (" / size**2", "")), r"share of the weights"),
+    ("02.3", edited("02.3", ("size**2", "size")), r"size\*\*2 pixels"),
+    ("02.3", edited("02.3", ("ratio / size**2", "6 * ratio / size**2")), r"expand cancels"),
+    ("02.3", edited("02.3", ("ratio / size**2", "size**2 / ratio")), r"turn it over"),
+    ("02.4", edited("02.4", ("gate[:, None]", "gate")), r"output channels"),
+    ("02.4", edited("02.4", ("gate[:, None] * project", "project / gate[:, None]")), r"divided by the gate"),
+    ("02.4", edited("02.4", ("gate[:, None] * project", "gate[:, None] * project[0, 0]")), r"keep the kernel's shape"),
+    ("03.1", edited("03.1", ("math.ceil(size / stride)", "size // stride")), r"round up"),
+    ("03.1", edited("03.1", ("expanded = (size, size", "expanded = (small, small")), r"after expand"),
+    ("03.1", edited("03.1", ("filtered = (small, small", "filtered = (size, size")), r"in the depthwise convolution"),
+    ("03.1", edited("03.1", ("stride == 1 and ", "")), r"the skip needs equal shapes"),
+    ("03.1", edited("03.1", (" and inputs == filters", "")), r"the skip needs equal shapes"),
+    ("03.1", edited("03.1", ("small, filters)", "small, wide)")), r"the projected map is .*, not"),
+    ("03.2", edited("03.2", (" / survival", "")), r"must be scaled"),
+    ("03.2", edited("03.2", ("/ survival", "* survival")), r"divide by 1 - rate"),
+    ("03.2", edited("03.2", ("survival = 1 - rate", "survival = rate")), r"is the share dropped"),
+    ("03.2", edited("03.2", ("uniform < survival", "uniform < rate")), r"drops with probability 1 - rate"),
+    ("03.2", edited("03.2", ("inputs + survives", "survives")), r"the input is missing"),
+    ("03.2", edited("03.2", ("[:, None, None, None]", "")), r"raised ValueError"),
+    ("03.3", edited("03.3", ("scale[:, None]", "scale")), r"raised ValueError|belongs to the input channels"),
+    ("03.3", edited("03.3", (" + epsilon", "")), r"epsilon is missing"),
+    ("03.3", edited("03.3", ("np.sqrt(variance + epsilon)", "(variance + epsilon)")), r"the root is missing"),
+    ("03.3", edited("03.3", ("shift @ kernel[0, 0]", "shift")), r"send them through the kernel"),
+    ("03.3", edited("03.3", (" - mean * scale", " - mean")), r"divided by the standard deviation too"),
+    ("03.3", edited("03.3", ("beta - mean * scale", "beta")), r"the mean is missing"),
+    ("03.4", edited("03.4", (" * step", "")), r"further apart"),
+    ("03.4", edited("03.4", ("(kernel - 1)", "kernel")), r"kernel - 1"),
+    ("03.4", edited("03.4", ("(kernel - 1) * step", "(kernel - 1) * step * stride")), r"own stride"),
+    ("03.4", edited("03.4", ("step *= stride", "step += stride - 1")), r"strides multiply"),
+    ("03.5", edited("03.5", ("(2 * channels", "(channels")), r"that is twice"),
+    ("03.5", edited("03.5", ("kernel**2", "kernel")), r"square it"),
+    ("03.5", edited("03.5", (" + kernel**2)", ")")), r"without the depthwise"),
+    ("03.5", lambda kernel, channels: (2 * channels + kernel**2) / (kernel**2 * channels), r"solve for the ratio"),
+    ("04.1", edited("04.1", ("macs = depth * width**2", "macs = depth * width")), r"MACs grow.*width scales both"),
+    ("04.1", edited("04.1", ("macs = depth *", "macs = depth**2 *")), r"depth counts once"),
+    ("04.1", edited("04.1", ("params = depth *", "params = depth * resolution**2 *")), r"a weight does not know"),
+    ("04.1", edited("04.1", ("* width * resolution", "* width**2 * resolution")), r"width counts once"),
+    ("04.1", lambda width, depth, resolution: depth, r"not three factors"),
+    ("04.2", edited("04.2", ("math.ceil(count * depth)", "math.floor(count * depth)")), r"rounded down"),
+    ("04.2", edited("04.2", ("math.ceil(count * depth)", "round(count * depth)")), r"to the nearest"),
+    ("04.2", lambda depth, repeats=(16,): math.ceil(16 * depth), r"the sum was rounded"),
+    ("04.2", edited("04.2", ("math.ceil(count * depth)", "count * math.ceil(depth)")), r"round the product"),
+    ("04.2", lambda depth, repeats=(): len(plan(Scale(1.0, depth, 224)).blocks), r"use the repeats given"),
+    ("04.3", edited("04.3", ("<= budget", "< budget")), r"at most means <="),
+    ("04.3", edited("04.3", ("answer = step / 10", "return step / 10")), r"after the first"),
+    ("04.3", edited("04.3", ("answer = step / 10", "answer = step")), r"a tenth"),
+    ("04.3", edited("04.3", ("plan(compound_scale(step / 10)).macs", "plan().macs * 2**(step / 10)")), r"ask the plan"),
+    ("04.3", edited("04.3", (".macs", ".params")), r"use .macs"),
+    ("04.4", edited("04.4", ("math.sqrt", "")), r"take the square root"),
+    ("04.4", edited("04.4", ("beta**2", "beta")), r"β counts twice"),
+    ("04.4", edited("04.4", ("(growth /", "(2 /")), r"not always 2"),
+    ("04.5", lambda target, linear: math.sqrt(target), r"grows as w only"),
+    ("04.5", edited("04.5", ("+ math.sqrt", "- math.sqrt")), r"the other root"),
+    ("04.5", edited("04.5", ("(2 * square)", "2")), r"divide by 2a"),
+    ("05.1", edited("05.1", ("= operations * macs", "= macs")), r"reports about 2 \* macs"),
+    ("05.1", edited("05.1", ("abs(reported - expected)", "(reported - expected)")), r"both directions, so take abs"),
+    ("05.1", edited("05.1", ("0.05", "0.6")), r"5 % of what is expected|far too few"),
+    ("05.1", lambda reported, macs: round(reported / macs), r"5 % of what is expected|neither"),
+    ("05.2", edited("05.2", ("no_worse & better", "no_worse")), r"no worse than itself"),
+    ("05.2", edited("05.2", (".all(axis=1)", ".any(axis=1)")), r"all, and not any"),
+    ("05.2", edited("05.2", ("any(axis=1) |", "any(axis=1) &")), r"\|, and not &"),
+    ("05.2", edited("05.2", ("not (no", "(no")), r"the opposite"),
+    ("05.3", edited("05.3", ("4 * 4 * params", "4 * params")), r"four numbers, not one"),
+    ("05.3", edited("05.3", ("4 * 4 * params", "0")), r"parameters need memory too"),
+    ("05.3", edited("05.3", ("kept * number_bytes", "kept * 4")), r"not always 4"),
+    ("05.3", edited("05.3", ("max(0, int(", "(int(")), r"fewer than none"),
+    ("05.3", edited("05.3", (" // per_image", " / per_image"), ("int(", "float(")), r"only whole images"),
+    ("05.4", edited("05.4", ("macs = depth * width**2", "macs = depth * width")), r"counts twice"),
+    ("05.4", edited("05.4", ("depth * width * resolution**2", "depth * width**2 * resolution**2")), r"counts once"),
+    ("05.4", edited("05.4", ("width * resolution**2", "width * resolution")), r"square the resolution"),
+    ("05.4", edited("05.4", ("return macs, activations", "return macs")), r"not a pair"),
 ]  # fmt: skip
 
 

@@ -286,6 +286,71 @@ def test_seeds_shows_every_value_and_how_many():
     assert [mean - half, mean + half] in shown and [mean] in [list(np.atleast_1d(x)) for x in shown]
 
 
+FAMILIES = {
+    "family": [("B0", (0.4, 20.0), 77.1), ("B1", (0.7, 30.0), 79.1), ("B7", (38.0, 600.0), 84.3)],
+    "others": [("ResNet50", (3.9, 45.0), 76.0), ("", (0.3, 12.0), 71.3)],
+}
+
+
+@pytest.mark.parametrize("log", ["x", "y", "xy", ""])
+def test_tradeoff_shows_each_point_in_each_panel(log):
+    fig = figures.tradeoff(FAMILIES, ["MACs", "time (ms)"], "top-1 (%)", scattered=["others"], log=log)
+    assert len(fig.axes) == 2 and fig.axes[0].get_ylim() == fig.axes[1].get_ylim()
+    for panel, ax in enumerate(fig.axes):
+        for line, points in zip(ax.lines, FAMILIES.values(), strict=True):
+            assert line.get_xydata().tolist() == [[x[panel], y] for _, x, y in points]
+            assert [ax.get_xscale() == "log", ax.get_yscale() == "log"] == ["x" in log, "y" in log]
+        assert {text.get_text() for text in ax.texts} == {"B0", "B1", "B7", "ResNet50"}
+        assert [line.get_linestyle() for line in ax.lines] == ["-", "None"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == list(FAMILIES)
+    assert "time (ms)" in words(fig) and words(fig).count("top-1 (%)") == 1
+    check_layout(fig)
+
+
+def test_tradeoff_with_one_panel():
+    fig = figures.tradeoff({"a": [("one", 1, 2)], "b": [("two", 10, 3)]}, "cost", "gain")
+    assert [line.get_xydata().tolist() for line in fig.axes[0].lines] == [[[1, 2]], [[10, 3]]]
+    assert {line.get_marker() for line in fig.axes[0].lines} == set(figures.MARKERS[:2])
+    check_layout(fig)
+
+
+def test_shares_add_up_and_are_legible():
+    bars = {"MACs": {"expand": 60, "project": 30, "swish": 0}, "time": {"expand": 1, "project": 1, "swish": 2}}
+    fig = figures.shares(bars, {"swish": figures.COLORS["feature"]})
+    ax = fig.axes[0]
+    widths = [round(patch.get_width(), 3) for patch in ax.patches]
+    assert widths == [66.667, 33.333, 0, 25, 25, 50]
+    assert [text.get_text() for text in ax.texts] == ["67 %", "33 %", "25 %", "25 %", "50 %"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(bars)
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["expand", "project", "swish"]
+    big = [patch for patch in ax.patches if patch.get_width() > 4]
+    for text, patch in zip(ax.texts, big, strict=True):
+        assert contrast(text.get_color(), patch.get_facecolor()) >= 4.5, text.get_text()
+    check_layout(fig)
+
+
+@pytest.mark.parametrize("variant", ["b0", "b7", "lite0"])
+def test_costs_are_those_of_the_plan(variant):
+    network = plan(variant)
+    fig = figures.draw_costs(network)
+    for what, above, below in zip(("macs", "params", "activations"), fig.axes[::2], fig.axes[1::2], strict=True):
+        total = getattr(network, what)
+        widths = np.array([patch.get_width() for patch in above.patches])
+        of_kind = [
+            sum(getattr(conv, what) for conv in network.convs if part in conv.name)
+            for part in ("expand_conv", "dwconv", "_se_", "project_conv")
+        ]
+        assert widths == pytest.approx(100 * np.array([*of_kind, total - sum(of_kind)]) / total)
+        rows = np.array([patch.get_width() for patch in below.patches]).reshape(9, 5).sum(axis=1)
+        stage6 = sum(getattr(conv, what) for block in network.blocks if block.stage == 6 for conv in block.convs)
+        assert rows[5] == pytest.approx(100 * stage6 / total) and rows.sum() == pytest.approx(100)
+        assert [text.get_text() for text in below.texts] == [f"{row:.1f} %" for row in rows]
+        for text in above.texts:
+            bar = next(b for b in above.patches if b.get_x() < text.get_position()[0] < b.get_x() + b.get_width())
+            assert contrast(text.get_color(), bar.get_facecolor()) >= 4.5, text.get_text()
+    check_layout(fig)
+
+
 def test_roofline_meets_where_memory_and_arithmetic_do():
     fig = figures.roofline(
         [("dense", 120, 8e10), ("depthwise", 1.1, 3e9), ("close to it", 1.2, 3.1e9)], peak=1e11, bandwidth=4e9
@@ -314,6 +379,17 @@ def test_image_grid():
     assert [ax.get_title() for ax in fig.axes[:5]] == list("abcde")
 
 
+def test_heatmaps_share_one_colour_scale_and_name_their_rows():
+    panels = {"first": np.zeros((3, 5)), "second": np.full((3, 7), 0.5)}
+    fig = figures.heatmaps(panels, list("abc"), "channel", "gate (0 to 1)")
+    first, second, bar = fig.axes
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (0, 1)
+    assert np.array_equal(second.images[0].get_array(), panels["second"])
+    assert [tick.get_text() for tick in second.get_yticklabels()] == list("abc")
+    assert (first.get_title("left"), second.get_title("left")) == ("first", "second")
+    assert (second.get_xlabel(), bar.get_ylabel()) == ("channel", "gate (0 to 1)")
+
+
 def test_class_activation_is_hot_where_the_heat_is():
     heat = np.zeros((3, 5))
     heat[0, 4] = 7
@@ -329,3 +405,51 @@ def test_class_activation_is_hot_where_the_heat_is():
 )
 def test_short(number, text):
     assert figures.short(number) == text
+
+
+# ---------------------------------------------------------------- the drawing of lesson 04
+
+
+SCALES = [architecture.compound_scale(phi) for phi in (-2, 0, 1, 4, 7)]
+SCALES += [Scale(2.0, 4.0, 448), Scale(0.5, 0.5, 112), Scale(1.0, 4.0, 224), Scale(4.0, 1.0, 32)]
+
+
+@pytest.mark.parametrize("scale", SCALES, ids=lambda s: f"{s.width:.2f}-{s.depth:.2f}-{s.resolution}")
+def test_scaled_shows_counts_laws_and_nothing_overlaps(scale):
+    fig = figures.draw_scaled(scale, "yours")
+    base, scaled, shown = plan("b0"), plan(scale), words(fig)
+    assert f"{scale.resolution} px · {len(scaled.blocks)} blocks" in shown and "224 px · 16 blocks" in shown
+    chart, times = fig.axes[1], scale.resolution / 224
+    laws = (scale.depth * scale.width**2 * times**2, scale.depth * scale.width**2, scale.depth * scale.width * times**2)
+    ticks = [line for line in chart.lines if len(set(line.get_xdata())) == 1 and line.get_xdata()[0] != 1]
+    np.testing.assert_allclose([line.get_xdata()[0] for line in ticks], [law for law in laws if law != 1])
+    for bar, what in zip(chart.patches, ("macs", "params", "activations")):
+        old, new = getattr(base, what), getattr(scaled, what)
+        assert f"{figures.short(new)}  =  {new / old:.2f} × baseline" in shown
+        box = bar.get_bbox()
+        np.testing.assert_allclose(sorted((box.x0, box.x1)), sorted((1, new / old)))
+    check_layout(fig)
+
+
+def test_sliders_redraw_the_picture_and_leave_no_figure_open(monkeypatch):
+    widgets, seen, shown = pytest.importorskip("ipywidgets"), [], []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+
+    def draw(phi, depth):
+        seen.append((phi, depth))
+        return figures.draw_scaled(architecture.compound_scale(phi))
+
+    figures.sliders(draw, phi=(-2, 0, 4), depth=(0.5, 1, 4))
+    *controls, picture = shown[0].children
+    assert [(c.description, c.min, c.value, c.max) for c in controls] == [("phi", -2, 0, 4), ("depth", 0.5, 1, 4)]
+    before = picture.value
+    controls[0].value = 2.0
+    assert seen == [(0, 1), (2, 1)] and picture.value != before and isinstance(picture, widgets.Image)
+    assert Image.open(io.BytesIO(picture.value)).size == (880, 504) and not plt.get_fignums()
+
+
+def test_without_ipywidgets_sliders_print_one_line(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "ipywidgets", None)
+    figures.sliders(lambda: None)
+    printed = capsys.readouterr().out
+    assert "ipywidgets is not installed" in printed and printed.count("\n") == 1

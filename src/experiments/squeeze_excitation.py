@@ -1,0 +1,145 @@
+"""Squeeze-and-excitation on CIFAR-10: with, without, and without but wider, so that the parameters are equal.
+
+    python src/experiments/squeeze_excitation.py            writes data/measured/squeeze_excitation.csv
+    python src/experiments/squeeze_excitation.py --quick    two of them in a minute, on shipped images; writes nothing
+
+The network is the small baseline of compound.py at 28 x 28 pixels. `with` has squeeze-and-excitation in each block,
+`without` in none. `without, parameters given back` has none either, and the width at which its parameters equal those
+of `with`; it is searched for on paper. A trained `with` is tested three times more, with nothing retrained:
+each gate replaced by its mean over training images, by one, and by the gate of the next image of the batch.
+The `with` run of seed 0 also leaves its weights (squeeze_excitation.npz) and its gates on the test images
+(squeeze_excitation_gates.csv: mean and standard deviation for each block, channel and class).
+"""
+
+import sys
+from functools import cache
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import keras
+import numpy as np
+
+from architecture import Scale, plan
+from datasets import CIFAR10_CLASSES, write_atomically
+from experiments.compound import EPOCHS, SEEDS, baseline, images, model_of, train_scale
+from experiments.training import MEASURED, _write, fill
+
+DATASET, RESOLUTION, CALIBRATION = "cifar10", 28, 2000
+WITH, WITHOUT, WIDENED = NETWORKS = ("with", "without", "without, parameters given back")
+
+
+@cache
+def scale_of(network):
+    """The Scale of one of NETWORKS."""
+    with_se = Scale(1.0, 1.0, RESOLUTION, 0.0, baseline(DATASET))
+    if network == WITH:
+        return with_se
+    base = baseline(DATASET, se_ratio=0)
+    if network == WITHOUT:
+        return Scale(1.0, 1.0, RESOLUTION, 0.0, base)
+    widths = [Scale(step / 1000, 1.0, RESOLUTION, 0.0, base) for step in range(1000, 1500)]
+    return min(widths, key=lambda scale: abs(params(scale) - params(with_se)))
+
+
+def params(scale):
+    """Parameters of the network, an int."""
+    return plan(scale, classes=10).params
+
+
+def gates(model, x):
+    """The gates of every block for images (n, height, width, 3): a dict of block name -> (n, channels)."""
+    names = [layer.name for layer in model.layers if layer.name.endswith("se_expand")]
+    values = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    values = [values(part, training=False) for part in np.array_split(x, -(-len(x) // 500))]
+    return {name.split("_")[0]: np.concatenate(part)[:, 0, 0] for name, part in zip(names, zip(*values))}
+
+
+def fix_gates(model, constants):
+    """Makes each gate the same for all images. `constants`: a dict of block name -> (channels,), between 0 and 1."""
+    for block, values in constants.items():
+        layer = model.get_layer(f"{block}_se_expand")
+        values = np.clip(values, 1e-7, 1 - 1e-7)
+        layer.set_weights([np.zeros(layer.kernel.shape), np.log(values / (1 - values))])
+
+
+class NextGate(keras.layers.Multiply):
+    """Multiplies each image by the gate that was computed for the next image of the batch."""
+
+    def call(self, inputs):
+        x, gate = inputs
+        return x * keras.ops.roll(gate, -1, axis=0)
+
+
+def swapped(model):
+    """A copy of the model in which each image is weighed by the gates of the next one."""
+
+    def copy(layer):
+        kind = NextGate if layer.name.endswith("se_excite") else type(layer)
+        return kind.from_config(layer.get_config())
+
+    other = keras.models.clone_model(model, clone_function=copy)
+    other.set_weights(model.get_weights())
+    return other
+
+
+def replace_gates(model, x_train, test):
+    """Test top-1 in % with the gates replaced: a dict. The model comes back as it was."""
+    trained = model.get_weights()
+    own = gates(model, x_train[:CALIBRATION])
+    result = dict(top1_next_gate=top1(swapped(model), *test))
+    fix_gates(model, {block: values.mean(0) for block, values in own.items()})
+    result["top1_mean_gate"] = top1(model, *test)
+    fix_gates(model, {block: np.ones(values.shape[1]) for block, values in own.items()})
+    result["top1_gate_one"] = top1(model, *test)
+    model.set_weights(trained)
+    return result
+
+
+def top1(model, x, y):
+    """Top-1 accuracy in %."""
+    parts = np.array_split(x, -(-len(x) // 500))
+    guesses = np.concatenate([np.argmax(model(part, training=False), axis=-1) for part in parts])
+    return round(100 * float(np.mean(guesses == y)), 2)
+
+
+def by_class(model, x, y):
+    """Rows of mean and standard deviation of each gate over the images of each class."""
+    return [
+        dict(block=block, channel=channel, label=label, mean=f"{part.mean():.3f}", std=f"{part.std():.3f}")
+        for block, values in gates(model, x).items()
+        for channel, column in enumerate(values.T)
+        for label, part in ((name, column[y == i]) for i, name in enumerate(CIFAR10_CLASSES))
+    ]
+
+
+def save(model, x, y, directory=MEASURED):
+    """Writes the weights of a trained model (float16, in the order of `get_weights`) and its gates by class."""
+    weights = [np.asarray(value, "float16") for value in model.get_weights()]
+    write_atomically(directory / "squeeze_excitation.npz", lambda file: np.savez_compressed(file, *weights))
+    _write(directory / "squeeze_excitation_gates.csv", by_class(model, x, y))
+
+
+def run(network, seed, epochs=EPOCHS, full=True):
+    """One row: trains `network` from `seed`. Returns a dict of what was measured."""
+    scale = scale_of(network)
+    row = dict(epochs=epochs) | train_scale(scale, DATASET, epochs, seed, network, full)
+    replaced = dict.fromkeys(("top1_next_gate", "top1_mean_gate", "top1_gate_one"), "")
+    if network == WITH:
+        model, ((x_train, _), test) = model_of(scale, epochs), images(DATASET, RESOLUTION, full)
+        replaced = replace_gates(model, x_train, test)
+        if full and seed == 0:
+            save(model, *test)
+    return row | replaced
+
+
+def main(arguments):
+    if "--quick" in arguments:
+        for network in (WITH, WIDENED):
+            print("", run(network, seed=0, epochs=1, full=False))
+    else:
+        fill("squeeze_excitation", [dict(network=network, seed=seed) for seed in SEEDS for network in NETWORKS], run)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

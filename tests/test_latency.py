@@ -1,0 +1,141 @@
+"""Latency: what is counted, how points take turns, and that the recorded rows agree with the plan."""
+
+import time
+from collections import Counter
+from math import prod
+
+import keras
+import numpy as np
+import pytest
+
+from architecture import EfficientNet, Scale, plan
+from datasets import DATA, measured, published
+from experiments import latency
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the script needs TensorFlow")
+TINY = Scale(0.25, 0.5, 32)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_keras():
+    yield
+    keras.utils.clear_session()
+
+
+@pytest.fixture(scope="module")
+def b0():
+    return EfficientNet("b0")
+
+
+def test_the_walk_counts_what_the_plan_counts(b0):
+    paper = plan("b0")
+    expected = dict(params=paper.params, macs=paper.macs, activations=paper.activations)
+    assert latency.costs(b0) == latency.costs_of("b0") == expected
+
+
+@pytest.mark.parametrize("name", latency.OTHERS)
+def test_the_others_cost_what_is_published(name):
+    row = next(row for row in published("keras_applications") if row["model"] == name)
+    found = latency.costs(latency.build(name))
+    assert (found["params"], found["macs"]) == (row["params"], row["macs"])
+    assert latency.resolution_of(name) == row["resolution"]
+
+
+def test_activations_agree_with_timm(b0):
+    """timm prints millions; its ResNet-50 has the stride in another place than Keras's, its V2 other ends."""
+    rows = {row["model"]: row["activations_M"] for row in published("timm_latency")}
+    assert latency.costs(b0)["activations"] / 1e6 == pytest.approx(rows["tf_efficientnet_b0"], abs=0.006)
+    found = latency.costs(latency.build("MobileNetV2"))["activations"] / 1e6
+    assert found == pytest.approx(rows["mobilenetv2_100"], abs=0.006)
+
+
+def test_each_layer_of_b0_is_timed_as_often_as_it_occurs(b0):
+    found = latency.unique_layers(b0)
+    counts, paper = Counter(), plan("b0")
+    for (kind, *_), (_, count) in found.items():
+        counts[kind] += count
+    convs = sum(conv.name.endswith(("expand_conv", "project_conv", "dwconv")) for conv in paper.convs)
+    assert counts["expand"] + counts["project"] + counts["depthwise"] == convs == 47
+    assert (counts["stem"], counts["top"], counts["ends"], counts["add"]) == (1, 1, 3, 9)
+    assert counts["batch norm"] == convs + 2 and counts["swish"] == 16 + 15 + 2 and counts["se"] == 4 * 16
+    left_out = [layer for layer in b0.layers if not layer.name.endswith(tuple(latency.KINDS))]
+    assert {type(layer) for layer in left_out} == {keras.layers.InputLayer, keras.layers.Dropout}
+    assert sum(counts.values()) == len(b0.layers) - len(left_out)
+    assert sum(count * latency.macs_of(layer) for layer, count in found.values()) == paper.macs
+
+
+def test_points_take_turns_and_a_span_is_filled():
+    order = []
+    calls = [lambda: order.append("a") or time.sleep(0.004), lambda: order.append("b") or time.sleep(0.02)]
+    times = latency.take_turns(calls, rounds=3, span=0.015)
+    turns = [name for i, name in enumerate(order) if i == 0 or order[i - 1] != name]
+    assert turns == list("ababab")
+    assert times.shape == (2, 3) and (times[0] > 0.004).all() and (times[1] > 0.02).all()
+    assert np.median(times[0]) < np.median(times[1])
+
+
+def test_the_summary_is_median_and_quartiles_in_milliseconds():
+    assert latency.summary(np.array([1, 2, 3, 4, 5]) / 1000) == dict(ms_median=3, ms_low=2, ms_high=4, rounds=5)
+
+
+def test_another_backend_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(RuntimeError, match="jax; allowed: tensorflow"):
+        latency.compiled(lambda x: x, (1,))
+
+
+def test_the_quick_path_on_a_tiny_network(monkeypatch, capsys):
+    model = EfficientNet(TINY, classes=10)
+    monkeypatch.setattr(latency, "build", lambda name: model)
+    monkeypatch.setattr(latency, "resolution_of", lambda name: 32)
+    monkeypatch.setattr(latency, "memory", lambda name, batch: dict(memory_before_mb=1, memory_peak_mb=2))
+    monkeypatch.setattr(latency, "SPAN", 0.001)
+    rows = latency.measure_networks([("ResNet50", 1), ("ResNet50", 2)], rounds=2)
+    assert list(rows) == [("ResNet50", 1), ("ResNet50", 2)]
+    assert all(0 < row["ms_low"] <= row["ms_median"] <= row["ms_high"] for row in rows.values())
+    assert all(row["peak_gmacs_s"] > 0 and row["memory_peak_mb"] == 2 for row in rows.values())
+    layers = latency.measure_layers(model, batches=(1, 2), rounds=2)
+    assert {batch for _, batch in layers} == {1, 2}
+    paper = plan(TINY, classes=10)
+    for batch in (1, 2):
+        assert sum(row["count"] * row["macs"] for (_, b), row in layers.items() if b == batch) == batch * paper.macs
+    assert "round 2/2" in capsys.readouterr().out
+
+
+def test_a_fresh_process_reports_its_memory(monkeypatch):
+    row = latency.memory("MobileNetV2", 1)
+    assert 50 < row["memory_before_mb"] < row["memory_peak_mb"] < 4000
+
+
+@pytest.mark.skipif(not (DATA / "measured/latency.csv").exists(), reason="not measured yet")
+def test_the_recorded_rows_are_complete_and_agree_with_the_plan():
+    rows = measured("latency")
+    assert [(row["model"], row["batch"]) for row in rows] == [
+        (name, batch)
+        for batch in latency.BATCHES
+        for name in (*latency.FAMILY, *latency.OTHERS)
+        if batch == 1 or next(r["macs"] for r in rows if r["model"] == name) < latency.LARGE
+    ]
+    for row in rows:
+        if row["model"] in latency.FAMILY:
+            paper = plan(row["model"])
+            assert (row["params"], row["macs"], row["activations"]) == (paper.params, paper.macs, paper.activations)
+            assert row["resolution"] == paper.scale.resolution
+        assert 0 < row["ms_low"] <= row["ms_median"] <= row["ms_high"] and row["rounds"] == latency.ROUNDS
+        assert row["batch"] * row["macs"] / row["ms_median"] < 1e6 * row["peak_gmacs_s"]  # nothing beats the peak
+        assert 4 * row["params"] / 1e6 < row["memory_peak_mb"] - 0.5 * row["memory_before_mb"]
+
+
+@pytest.mark.skipif(not (DATA / "measured/latency_blocks.csv").exists(), reason="not measured yet")
+def test_the_recorded_layers_are_those_of_b0(b0):
+    rows, found = measured("latency_blocks"), latency.unique_layers(b0)
+    names = ("kind", "part", "input", "output", "kernel", "stride")
+    for batch in latency.BATCHES:
+        mine = [row for row in rows if row["batch"] == batch]
+        assert [tuple(row[name] or "" if name == "part" else row[name] for name in names) for row in mine] == list(
+            found
+        )
+        assert sum(row["count"] * row["macs"] for row in mine) == batch * plan("b0").macs
+        for row in mine:
+            outside = prod(map(int, str(row["output"]).split("x")))
+            assert row["bytes"] > 4 * batch * outside and row["ms_median"] > 0

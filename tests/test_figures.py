@@ -208,7 +208,7 @@ def test_a_changed_table_makes_imgs_stale(monkeypatch):
     def corrected(name):
         return [row | ({"top1": 76.1} if row.get("model") == "ResNet-50" else {}) for row in published(name)]
 
-    monkeypatch.setattr(datasets, "published", corrected)
+    monkeypatch.setattr(figures, "published", corrected)
     assert figures.fingerprint(figures.draw_accuracy()) != before
 
 

@@ -7,6 +7,7 @@ The baseline is an EfficientNet of three stages for images of 14 x 14 pixels. Ea
 times its MACs. Depth and resolution move in steps, so they set the target and the width, which has fine steps, is
 searched for on paper until the MACs agree. `compound` takes depth and resolution from equation 3 with the paper's
 own constants, fixed beforehand, and the width that is left. No image is enlarged: 28 pixels is the end.
+The first eight runs were discarded and made again, because a fault drew their initial weights from another seed.
 The runs that settle most stand first, seed by seed within a data set, so that a table stopped early is balanced.
 """
 

@@ -201,10 +201,8 @@ def _draw_skip(ax, block, start, end, mid, maps):
 def _draw_shares(ax, block):
     """Two bars: where the block's MACs and parameters are."""
     left, right = 1.75, 11.75
-    parts = {"expand": [block.expand], "depthwise": [block.depthwise], "se": [block.se_reduce, block.se_expand]}
-    parts["project"] = [block.project]
     for y, what, name in ((0.5, "macs", "MACs"), (0.14, "params", "parameters")):
-        amounts = {role: sum(getattr(c, what) for c in convs if c) for role, convs in parts.items()}
+        amounts = {role: sum(getattr(c, what) for c in convs) for role, convs in _roles(block).items()}
         total, x = sum(amounts.values()), left
         ax.text(left - 0.14, y + 0.13, name, ha="right", va="center")
         ax.text(right + 0.14, y + 0.13, short(total), ha="left", va="center")
@@ -216,6 +214,12 @@ def _draw_shares(ax, block):
             ink = COLORS["ink"] if role == "se" else "white"
             ax.text(x + width / 2, y + 0.125, label, ha="center", va="center", size=11.5, weight="bold", color=ink)
             x += width
+
+
+def _roles(block):
+    """The convolutions of a block by what they do, in order; the parts that it does not have are left out."""
+    roles = {"expand": [block.expand], "depthwise": [block.depthwise], "se": [block.se_reduce, block.se_expand]}
+    return {role: [c for c in convs if c] for role, convs in (roles | {"project": [block.project]}).items()}
 
 
 # ---------------------------------------------------------------- a network, or several on one scale
@@ -585,14 +589,8 @@ def shares(bars, colours=None):
     palette = COLORS | (colours or {})
     fig, ax = plt.subplots(figsize=(11, 1.2 + 0.75 * len(bars)))
     for i, parts in enumerate(bars.values()):
-        total, start = sum(parts.values()), 0.0
-        for part, amount in parts.items():
-            share = 100 * amount / total
-            ax.barh(-i, share, left=start, height=0.66, color=palette[part], edgecolor="white", lw=1.2)
-            if share >= 4.5:
-                style = dict(color="white" if _dark(palette[part]) else COLORS["ink"], size=12, weight="bold")
-                ax.text(start + share / 2, -i, f"{share:.0f} %", ha="center", va="center", **style)
-            start += share
+        percent = {part: 100 * amount / sum(parts.values()) for part, amount in parts.items()}
+        _stack(ax, -i, percent, palette, 0.66, label_from=4.5, text="{:.0f} %", size=12, gap=1.2)
     ax.set_yticks([-i for i in range(len(bars))], list(bars))
     ax.set(xlim=(0, 100), ylim=(-len(bars) + 0.5, 0.5), xlabel="share (%)")
     ax.grid(False, axis="y")
@@ -623,9 +621,8 @@ def draw_costs(network):
     rows[1]["ends"] = [network.stem]
     rows[last]["ends"] = [network.top] + ([network.predictions] if network.predictions else [])
     for block in network.blocks:
-        parts = {"expand": [block.expand], "depthwise": [block.depthwise], "project": [block.project]}
-        for kind, convs in (parts | {"se": [block.se_reduce, block.se_expand]}).items():
-            rows[block.stage][kind] += [conv for conv in convs if conv]
+        for kind, convs in _roles(block).items():
+            rows[block.stage][kind] += convs
     fig = plt.figure(figsize=(13, 6.6), layout="none")
     for panel, (what, name) in enumerate((("macs", "MACs"), ("params", "parameters"), ("activations", "activations"))):
         total, left = getattr(network, what), (1.62 + 3.82 * panel) / 13
@@ -653,14 +650,15 @@ def draw_costs(network):
     return fig
 
 
-def _stack(ax, y, parts, colours, height, label_from):
-    """A stacked bar; parts of at least `label_from` say their value."""
+def _stack(ax, y, parts, colours, height, label_from, text="{:.1f}", size=11.5, gap=0.8):
+    """A stacked bar; parts of at least `label_from` say their value as `text` formats it."""
     start = 0.0
     for kind, value in parts.items():
-        ax.barh(y, value, left=start, height=height, color=colours[kind], edgecolor="white", lw=0.8)
+        ax.barh(y, value, left=start, height=height, color=colours[kind], edgecolor="white", lw=gap)
         if value >= label_from:
             ink = "white" if _dark(colours[kind]) else COLORS["ink"]
-            ax.text(start + value / 2, y, f"{value:.1f}", ha="center", va="center", color=ink, size=11.5, weight="bold")
+            style = dict(ha="center", va="center", color=ink, size=size, weight="bold")
+            ax.text(start + value / 2, y, text.format(value), **style)
         start += value
 
 

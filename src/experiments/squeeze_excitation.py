@@ -23,7 +23,7 @@ import numpy as np
 from architecture import Scale, plan
 from datasets import CIFAR10_CLASSES, write_atomically
 from experiments.compound import EPOCHS, SEEDS, baseline, images, model_of, train_scale
-from experiments.training import MEASURED, _write, fill
+from experiments.training import MEASURED, fill, write_rows
 
 DATASET, RESOLUTION, CALIBRATION = "cifar10", 28, 2000
 WITH, WITHOUT, WIDENED = NETWORKS = ("with", "without", "without, parameters given back")
@@ -117,7 +117,7 @@ def save(model, x, y, directory=MEASURED):
     """Writes the weights of a trained model (float16, in the order of `get_weights`) and its gates by class."""
     weights = [np.asarray(value, "float16") for value in model.get_weights()]
     write_atomically(directory / "squeeze_excitation.npz", lambda file: np.savez_compressed(file, *weights))
-    _write(directory / "squeeze_excitation_gates.csv", by_class(model, x, y))
+    write_rows(directory / "squeeze_excitation_gates.csv", by_class(model, x, y))
 
 
 def run(network, seed, epochs=EPOCHS, full=True):

@@ -32,8 +32,7 @@ def train(model, data, epochs, seed, batch=128, learning_rate=2e-3, label="", fl
     steps = len(x_train) // batch
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps * epochs)
     if model.compiled:  # a model that comes again with other weights and the same schedule
-        for variable in model.optimizer.variables:
-            variable.assign(keras.ops.zeros_like(variable))
+        forget(model.optimizer)
     else:
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
@@ -47,13 +46,24 @@ def train(model, data, epochs, seed, batch=128, learning_rate=2e-3, label="", fl
         images[mirrored] = images[mirrored, :, ::-1]
         history = model.fit(images, y_train[order], batch_size=batch, shuffle=False, verbose=0)
         curve.append(100 * model.evaluate(x_test, y_test, batch_size=500, verbose=0)[1])
-        _progress(f"{label}  epoch {epoch + 1}/{epochs}  test top-1 {curve[-1]:.2f} %", start, (epoch + 1) / epochs)
+        progress(f"{label}  epoch {epoch + 1}/{epochs}  test top-1 {curve[-1]:.2f} %", start, (epoch + 1) / epochs)
     return dict(
         top1=round(curve[-1], 2),
         train_top1=round(100 * history.history["accuracy"][-1], 2),
-        curve=" ".join(f"{value:.2f}" for value in curve),
+        curve=written(curve),
         seconds=round(time.perf_counter() - start, 1),
     )
+
+
+def forget(optimizer):
+    """Sets an optimizer back to its first step: its moments and the count that the schedule reads become zero."""
+    for variable in optimizer.variables:
+        variable.assign(keras.ops.zeros_like(variable))
+
+
+def written(curve):
+    """A curve as one cell of a table: a number in % for each epoch, spaces between."""
+    return " ".join(f"{value:.2f}" for value in curve)
 
 
 def fill(name, keys, run, directory=MEASURED):
@@ -62,14 +72,14 @@ def fill(name, keys, run, directory=MEASURED):
     A row is the key, what `run` returned, and the versions and machine. The file is replaced only as a whole.
     """
     path = Path(directory) / f"{name}.csv"
-    rows = list(csv.DictReader(path.open(newline=""))) if path.exists() else []
+    rows = read_rows(path)
     done = [{k: row[k] for k in keys[0]} for row in rows]
     todo = [key for key in keys if {k: str(v) for k, v in key.items()} not in done]
     print(f"{path.name}: {len(keys) - len(todo)} of {len(keys)} runs are there, {len(todo)} to go", flush=True)
     start = time.perf_counter()
     for count, key in enumerate(todo, start=1):
         rows.append({**key, **run(**key), **provenance()})
-        _write(path, rows)
+        write_rows(path, rows)
         left = (time.perf_counter() - start) / count * (len(todo) - count)
         print(f"\n{path.name}: run {count}/{len(todo)} written, about {left / 60:.0f} min left", flush=True)
     return path
@@ -87,7 +97,13 @@ def provenance():
     )
 
 
-def _write(path, rows):
+def read_rows(path):
+    """The rows of a table as dicts of text; none if the file is not there yet."""
+    return list(csv.DictReader(path.open(newline=""))) if path.exists() else []
+
+
+def write_rows(path, rows):
+    """Writes dicts of the same keys as a table, whole or not at all."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -95,7 +111,8 @@ def _write(path, rows):
     write_atomically(path, lambda file: file.write(text.getvalue().encode()))
 
 
-def _progress(text, start, part):
+def progress(text, start, part):
+    """Draws a bar over the last one: `part`, from 0 to 1, of the work is done since `start`."""
     elapsed = time.perf_counter() - start
     bar = "#" * round(20 * part) + "." * (20 - round(20 * part))
     print(f"\r[{bar}] {text}  {elapsed:.0f} s, {elapsed / part - elapsed:.0f} s left ", end="", flush=True)

@@ -23,7 +23,6 @@ It may be stopped at any time and goes on where it was; the rows that settle mos
 """
 
 import argparse
-import csv
 import sys
 import time
 from dataclasses import replace
@@ -39,7 +38,7 @@ from PIL import Image
 from architecture import find_scale, plan
 from convert_lite import SOURCES, convert
 from datasets import CACHE, CIFAR10_CLASSES, cifar10, write_atomically
-from experiments.training import MEASURED, _progress, _write, fill
+from experiments.training import MEASURED, fill, forget, progress, read_rows, write_rows, written
 from weights import pretrained
 
 FROZEN, NORM_FROZEN, NORM_TRAINED = REGIMES = (
@@ -122,7 +121,7 @@ def features(network, resolution, parts, directory=CACHE):
             start, done = time.perf_counter(), []
             for batch in np.array_split(x, -(-len(x) // 100)):
                 done.append(np.asarray(model.predict_on_batch(enlarge(batch, resolution)), "float16"))
-                _progress(path.name, start, sum(map(len, done)) / len(x))
+                progress(path.name, start, sum(map(len, done)) / len(x))
             done = np.concatenate(done)
             write_atomically(path, lambda file, done=done: np.savez(file, features=done))
         with np.load(path) as file:
@@ -162,7 +161,7 @@ def fit(model, prepare, train, test, epochs, batch, seed, label):
         train_curve.append(100 * float(np.mean(right)))
         guesses = guess(model, prepare, test[0])
         curve.append(100 * float(np.mean(guesses == test[1])))
-        _progress(f"{label}  epoch {epoch + 1}/{epochs}  test top-1 {curve[-1]:.2f} %", start, (epoch + 1) / epochs)
+        progress(f"{label}  epoch {epoch + 1}/{epochs}  test top-1 {curve[-1]:.2f} %", start, (epoch + 1) / epochs)
     return dict(curve=curve, train_curve=train_curve, guesses=guesses)
 
 
@@ -223,8 +222,7 @@ def classifier(network, resolution, regime, optimizer, images):
 def fine_tune(model, start, head, train, test, seed, label=""):
     """Trains a whole network, body from the weights `start`, head from `head`. Returns what `fit` returned."""
     model.set_weights([*start, *head])
-    for variable in model.optimizer.variables:  # moments and the schedule's step of an earlier seed
-        variable.assign(keras.ops.zeros_like(variable))
+    forget(model.optimizer)
     size, (x, y) = model.input.shape[1], train
     prepare = lambda part: enlarge(part, size).astype("float32")  # noqa: E731
     found = fit(model, prepare, (x, x[:, :, ::-1], y), test, FINE_TUNING["epochs"], FINE_TUNING["batch"], seed, label)
@@ -244,12 +242,11 @@ def confusion(labels, guesses):
 def save_confusion(key, counts, directory):
     """Puts the 100 counts of a run into transfer_confusion.csv, in place of those that are there for it."""
     path = Path(directory) / "transfer_confusion.csv"
-    rows = list(csv.DictReader(path.open(newline=""))) if path.exists() else []
-    rows = [row for row in rows if any(row[k] != str(v) for k, v in key.items())]
+    rows = [row for row in read_rows(path) if any(row[k] != str(v) for k, v in key.items())]
     cells = ((label, guess) for label in range(10) for guess in range(10))
     names = CIFAR10_CLASSES
     rows += [key | dict(label=names[a], predicted=names[b], count=int(counts[a, b])) for a, b in cells]
-    _write(path, rows)
+    write_rows(path, rows)
 
 
 def run(network, regime, optimizer, resolution, images, seed, full=True, cached=CACHE, measured=MEASURED):
@@ -279,8 +276,8 @@ def run(network, regime, optimizer, resolution, images, seed, full=True, cached=
         macs=paper.macs,
         top1=round(found["curve"][-1], 2),
         train_top1=round(found["train_curve"][-1], 2),
-        curve=" ".join(f"{value:.2f}" for value in found["curve"]),
-        train_curve=" ".join(f"{value:.2f}" for value in found["train_curve"]),
+        curve=written(found["curve"]),
+        train_curve=written(found["train_curve"]),
         seconds=round(time.perf_counter() - start, 1),
     )
 

@@ -148,8 +148,8 @@ SHAPES = [(name, multiple) for multiple in (2, 4) for name in compound.SHAPES] +
 @pytest.mark.parametrize("dataset", compound.CHANNELS)
 @pytest.mark.parametrize("multiple", [2, 4, 8])
 def test_the_shapes_of_the_miniature_cost_the_same(dataset, multiple):
-    base = plan(compound.shape(dataset, "base", 1), classes=10).macs
-    macs = [compound.macs(compound.shape(dataset, name, m)) for name, m in SHAPES if m == multiple]
+    base = plan(compound.scale_of(dataset, "base", 1), classes=10).macs
+    macs = [compound.macs(compound.scale_of(dataset, name, m)) for name, m in SHAPES if m == multiple]
     middle = np.sqrt(min(macs) * max(macs))
     assert all(abs(cost / middle - 1) < 0.05 for cost in macs)
     assert 0.85 * multiple < middle / base < 1.05 * multiple
@@ -157,7 +157,7 @@ def test_the_shapes_of_the_miniature_cost_the_same(dataset, multiple):
 
 @pytest.mark.parametrize("name, multiple", SHAPES)
 def test_each_shape_changes_only_what_its_name_says(name, multiple):
-    scale, base = compound.shape("cifar10", name, multiple), compound.shape("cifar10", "base", 1)
+    scale, base = compound.scale_of("cifar10", name, multiple), compound.scale_of("cifar10", "base", 1)
     changed = {field for field in ("depth", "width", "resolution") if getattr(scale, field) != getattr(base, field)}
     assert changed == ({"depth", "width", "resolution"} if name == "compound" else {name})
     assert base.resolution <= scale.resolution <= 28
@@ -177,7 +177,7 @@ def test_images_are_shrunk_by_averaging_and_never_enlarged():
 
 def test_a_model_that_is_used_again_starts_anew(monkeypatch):
     monkeypatch.setattr(compound, "images", lambda dataset, size, full: (images14(256, 0), images14(64, 1)))
-    scale = compound.shape("cifar10", "base", 1)
+    scale = compound.scale_of("cifar10", "base", 1)
     compound.model_of.cache_clear()
     first = [compound.train_scale(scale, "cifar10", 1, seed, "") for seed in (0, 1)]
     again = compound.train_scale(scale, "cifar10", 1, 0, "")  # neither weights nor Adam's moments are left
@@ -197,7 +197,7 @@ def test_the_recorded_rows_of_the_miniature_agree_with_the_plan():
     assert len({tuple(row[k] for k in keys[0]) for row in rows}) == len(rows)
     for row in rows:
         assert {k: row[k] for k in keys[0]} in keys
-        scale = compound.shape(row["dataset"], row["shape"], row["multiple"])
+        scale = compound.scale_of(row["dataset"], row["shape"], row["multiple"])
         paper = plan(scale, classes=10)
         assert (row["params"], row["macs"], row["activations"]) == (paper.params, paper.macs, paper.activations)
         assert (row["width"], row["resolution"]) == (scale.width, scale.resolution)

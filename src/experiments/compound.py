@@ -43,7 +43,7 @@ def baseline(dataset, **changes):
 
 
 @cache
-def shape(dataset, name, multiple):
+def scale_of(dataset, name, multiple):
     """The Scale of a shape: `base`, or one of SHAPES at about `multiple` (2, 4 or 8) times the MACs of the base."""
     base = baseline(dataset)
     deeper = Scale(1.0, float(multiple), RESOLUTION, 0.0, base)
@@ -89,9 +89,6 @@ def shrink(x, size):
     return np.concatenate([np.asarray(keras.ops.round(keras.ops.clip(part, 0, 255)), "uint8") for part in parts])
 
 
-SCALE = shape  # `run` takes an argument of that name
-
-
 @cache
 def model_of(scale, epochs):
     """The Keras model of a Scale, kept for the other seeds: compiling it takes longer than an epoch."""
@@ -112,7 +109,7 @@ def train_scale(scale, dataset, epochs, seed, label, full=True):
 
 def run(dataset, shape, multiple, epochs, seed, full=True):
     """One row: trains one shape from `seed`. Returns a dict of what was measured."""
-    scale = SCALE(dataset, shape, multiple)
+    scale = scale_of(dataset, shape, multiple)
     return train_scale(scale, dataset, epochs, seed, f"{dataset} {shape} {multiple}x", full)
 
 

@@ -155,6 +155,20 @@ def test_the_shapes_of_the_miniature_cost_the_same(dataset, multiple):
     assert 0.85 * multiple < middle / base < 1.05 * multiple
 
 
+def test_the_search_is_a_whole_grid_at_equal_macs():
+    assert len(compound.GRID) == 12
+    target = compound.macs(compound.scale_of("fashion_mnist", "width", 2))
+    for name, (depth, size) in compound.GRID.items():
+        scale = compound.scale_of("fashion_mnist", name, 2)
+        assert (scale.depth, scale.resolution) == (depth, size)
+        assert abs(compound.macs(scale) / target - 1) < 0.015
+        known = compound.IN_SHAPES.get((depth, size))
+        if known:  # the same network, up to a hundredth of the width
+            shape = compound.scale_of("fashion_mnist", known, 2)
+            assert len(plan(shape).blocks) == len(plan(scale).blocks) and shape.resolution == size
+            assert abs(shape.width - scale.width) <= 0.011
+
+
 @pytest.mark.parametrize("name, multiple", SHAPES)
 def test_each_shape_changes_only_what_its_name_says(name, multiple):
     scale, base = compound.scale_of("cifar10", name, multiple), compound.scale_of("cifar10", "base", 1)

@@ -77,6 +77,41 @@ def centre_square(image, size):
     return image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BICUBIC)
 
 
+def folder(path, size, test=0.2, seed=0):
+    """A folder of your own photos, with a folder for each class: ((x_train, y_train), (x_test, y_test), classes).
+
+    Images are uint8 (n, size, size, 3): the central square of each photo, upright, RGB, resized with Pillow's bicubic
+    filter. Labels are int64 (n,), positions in `classes`, which are the folders' names in alphabetical order. Of each
+    class a share of `test`, at least one photo and never all, is drawn for the test; `seed` decides which, and the
+    order. Files whose ending is not an image's, and hidden ones, are left out. Raises ValueError.
+    """
+    allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
+    _require(isinstance(path, (str, os.PathLike)) and Path(path).is_dir(), "path", str(path), allowed)
+    whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
+    _require(whole and size > 0, "size", size, "a whole number of pixels above 0")
+    real = isinstance(test, (int, float, np.number)) and not isinstance(test, bool)
+    _require(real and 0 < test < 1, "test", test, "a share between 0 and 1")
+    places = sorted(place for place in Path(path).iterdir() if place.is_dir() and not place.name.startswith("."))
+    _require(len(places) > 1, "path", str(path), f"{allowed}; this one holds {len(places)}")
+    endings, random, parts = Image.registered_extensions(), np.random.default_rng(seed), ([], [], [], [])
+    for label, place in enumerate(places):
+        files = sorted(f for f in place.iterdir() if f.suffix.lower() in endings and not f.name.startswith("."))
+        _require(len(files) > 1, f"the number of photos in {str(place)!r}", len(files), "two or more")
+        images = [_central_square(file, int(size)) for file in files]
+        count = min(max(1, round(test * len(files))), len(files) - 1)
+        chosen = set(random.permutation(len(files))[:count].tolist())
+        for i, image in enumerate(images):
+            parts[2 if i in chosen else 0].append(image)
+            parts[3 if i in chosen else 1].append(label)
+    orders = [random.permutation(len(part)) for part in (parts[1], parts[3])]  # classes mixed, as in `cifar10`
+    x, y, x_test, y_test = (np.array(part)[orders[i // 2]] for i, part in enumerate(parts))
+    return (x, y.astype(np.int64)), (x_test, y_test.astype(np.int64)), tuple(place.name for place in places)
+
+
+def _central_square(file, size):
+    return np.array(ImageOps.fit(Image.fromarray(photo(file)), (size, size), Image.Resampling.BICUBIC))
+
+
 def class_names():
     """The 1,000 names of ImageNet, in the order of the classifier's outputs. "crane" and "maillot" occur twice."""
     return (DATA / "imagenet_classes.txt").read_text(encoding="utf-8").splitlines()

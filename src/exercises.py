@@ -13,6 +13,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -145,7 +146,10 @@ class _Answer:
 
     def shown(self, *args):
         """The call in words, as `name(7, array (5, 5, 2))`."""
-        words = (f"array {a.shape}" if isinstance(a, np.ndarray) else f"{a:_}" for a in args)
+        words = (
+            f"array {arg.shape}" if isinstance(arg, np.ndarray) else f'"{arg}"' if isinstance(arg, str) else f"{arg:_}"
+            for arg in args
+        )
         return f"{self.name}({', '.join(words)})"
 
     def error(self, *args):
@@ -1316,3 +1320,493 @@ def _growth(answer):
             cause = next((message for wrong, message in mistakes if _same(value, wrong)), f"not {_short(right)}")
             raise Wrong(f"{answer.shown(d, w, r)}: {name} grow by {_short(value)}: {cause}.")
     return "for four times the MACs, depth and resolution grow activations fourfold, width only twofold."
+
+
+# ---------------------------------------------------------------- 06 Transfer learning
+
+
+@exercise(
+    "06.1",
+    "How large is the last map?",
+    "recall",
+    '''
+def last_map(pixels, halvings=5):
+    """Height and width of the last feature map for an image of pixels x pixels.
+
+    Each stride of 2 halves the side of the map and rounds up ("same" padding).
+    """
+    for _ in range(halvings):
+        pixels = «math.ceil(pixels / 2)»
+    return pixels
+''',
+    "A stride of 2 turns 7 pixels into 4: the last window hangs over the edge.",
+    "math.ceil(pixels / 2) rounds up, once in each turn of the loop.",
+)
+def _last_map(answer):
+    for pixels, halvings in ((32, 5), (96, 5), (224, 5), (33, 5), (260, 5), (100, 2), (17, 3), (50, 1)):
+        right = math.ceil(pixels / 2**halvings)
+        mistakes = [
+            (math.ceil(pixels / 32), "use the number of halvings given, it is not always 5"),
+            (pixels / 2**halvings, "a map has whole pixels"),
+            (pixels // 2**halvings, "that rounds down; the last window hangs over the edge, so round up"),
+            (pixels / 2, "halve once for each of the halvings"),
+        ]
+        answer.compare((pixels, halvings), right, mistakes)
+    return "32 pixels leave 1, 96 leave 3, 224 leave 7."
+
+
+@exercise(
+    "06.2",
+    "A stem for any number of channels",
+    "modify",
+    '''
+def stem_for(kernel, channels):
+    """Turns a stem kernel for 3 channels, (k, k, 3, filters), into one for `channels`: (k, k, channels, filters).
+
+    All its channels have the same weights. Of images whose channels are all equal (grey ones), it makes
+    what the old stem makes of the same picture in 3 equal channels.
+    """
+    total = «kernel.sum(axis=2, keepdims=True)»
+    return np.repeat(«total / channels», channels, axis=2)
+''',
+    "With equal channels, a filter's answer depends only on the sum of its weights over the channels.",
+    "Keep the axis of length 1: kernel.sum(axis=2, keepdims=True). Then share that sum out.",
+    "Each of the new channels gets total / channels, so that together they give the old sum.",
+)
+def _stem_for(answer):
+    rng = np.random.default_rng(0)
+    for channels in (4, 1, 2, 3, 7):
+        kernel = rng.normal(size=(3, 3, 3, 5))
+        total, mean = kernel.sum(2, keepdims=True), kernel.mean(2, keepdims=True)
+        mistakes = [
+            (np.repeat(total, channels, 2), f"each of {channels} channels has the whole sum"),
+            (np.repeat(mean, channels, 2), "that is the mean; it fits 3 channels only, so share out the sum instead"),
+            (np.repeat(mean / channels, channels, 2), "that shares out the mean, a third of the sum"),
+        ]
+        answer.compare((kernel, channels), np.repeat(total / channels, channels, 2), mistakes)
+    return "right for 1, 2, 3, 4 and 7 channels."
+
+
+@exercise(
+    "06.3",
+    "Accuracy that does not forget small classes",
+    "modify",
+    '''
+def balanced_accuracy(counts):
+    """Mean over the classes of the share that was recognised, from a confusion matrix.
+
+    counts: (classes, classes), the true class in rows, the guess in columns. A class without images does not count.
+    """
+    images = «counts.sum(axis=1)»
+    there = «images > 0»
+    return «(np.diag(counts)[there] / images[there]).mean()»
+''',
+    "Which images are of class 3? Those of row 3, wherever they were put.",
+    "The right answers stand on the diagonal: np.diag(counts). Divide by the images of the class, then average.",
+    "Leave empty rows out of the mean: there = images > 0.",
+)
+def _balanced_accuracy(answer):
+    rng = np.random.default_rng(0)
+    full = rng.integers(1, 40, size=(4, 4)) * np.array([[1], [10], [3], [1]])
+    gap = rng.integers(1, 9, size=(3, 3))
+    gap[1] = 0
+    for counts in (np.array([[9, 1], [50, 50]]), full, gap):
+        images, right, there = counts.sum(1), np.diag(counts), counts.sum(1) > 0
+        with np.errstate(all="ignore"):
+            mistakes = [
+                (right.sum() / counts.sum(), "that is plain accuracy, in which large classes outvote small ones"),
+                ((right / counts.sum(0)).mean(), "columns are guesses; the images of a class are in its row"),
+                ((right[there] / counts.sum(0)[there]).mean(), "columns are guesses; a class's images are in its row"),
+                (np.nansum(right / images) / len(counts), "divide by the number of classes that have images"),
+            ]
+        got = answer(counts)
+        if isinstance(got, float) and math.isnan(got):
+            raise Wrong("a class without images gives 0 / 0; leave it out of the mean.")
+        answer.compare((counts,), (right[there] / images[there]).mean(), mistakes)
+    return "each class has one vote, however many images it has."
+
+
+@exercise(
+    "06.4",
+    "How fast batch norm forgets",
+    "derive",
+    '''
+def steps_to_forget(momentum, left):
+    """After how many training steps does at most the share `left` of the old moving statistics remain?
+
+    Each step: moving = momentum * moving + (1 - momentum) * batch.
+    """
+    return «math.ceil(math.log(left) / math.log(momentum))»
+''',
+    "What is left of the old value after one step? After two?",
+    "After n steps momentum**n is left. Which is the smallest whole n with momentum**n <= left?",
+    "Take logarithms. Both are negative, so n >= log(left) / log(momentum), rounded up.",
+)
+def _steps_to_forget(answer):
+    for momentum, left in ((0.99, 0.5), (0.99, 0.01), (0.9, 0.5), (0.9, 0.01), (0.999, 0.1), (0.5, 0.3)):
+        exact = math.log(left) / math.log(momentum)
+        mistakes = [
+            (exact, "steps are whole"),
+            (math.floor(exact), "after that many steps, a little more than the share remains: round up"),
+            (math.ceil(math.log(1 - left) / math.log(momentum)), "left is what remains, not what is gone"),
+            (math.ceil((1 - left) / (1 - momentum)), "what is left shrinks by a factor each step, not by an amount"),
+            (math.ceil(1 / (1 - momentum)), "that is the usual rule of thumb, it leaves about 37 %"),
+        ]
+        answer.compare((momentum, left), math.ceil(exact), mistakes)
+    return "0.99 keeps half of ImageNet's statistics for 69 steps, 0.9 for 7."
+
+
+# ---------------------------------------------------------------- 08 Reading the paper again
+
+
+@exercise(
+    "07.1",
+    "To eight bits and back",
+    "recall",
+    '''
+def round_trip(r, scale, zero):
+    """The numbers r as 8-bit integers from -128 to 127, and what they stand for. r: any shape; returns two arrays."""
+    q = «np.clip(np.round(r / scale) + zero, -128, 127)»
+    back = «scale * (q - zero)»
+    return q, back
+''',
+    "Divide by the scale, round, shift by the zero point. What happens to a number outside the range?",
+    "np.clip keeps the integers between -128 and 127. On the way back, undo the shift first, then the scale.",
+    "q = np.clip(np.round(r / scale) + zero, -128, 127) and back = scale * (q - zero).",
+)
+def _round_trip(answer):
+    rng = np.random.default_rng(71)
+    for shape, scale, zero in (((40,), 0.05, 0), ((6, 7), 0.02, -100), ((3, 4, 5), 0.1, 31)):
+        r = rng.normal(0, 300 * scale / 2, shape)
+        whole = np.round(r / scale) + zero
+        q = np.clip(whole, -128, 127)
+        got, shown = answer(r, scale, zero), answer.shown(r, scale, zero)
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            raise Wrong(f"{shown} gave {_short(got)}, not two arrays: integers, and numbers.")
+        bounded = np.clip(np.round(r / scale), -128, 127)
+        for value, message in (
+            (whole, "they leave the range from -128 to 127: clip them"),
+            (np.clip(whole, 0, 255), "they run from -128 to 127 here"),
+            (np.clip(r / scale + zero, -128, 127), "they are not rounded"),
+            (np.clip(np.floor(r / scale) + zero, -128, 127), "round to the nearest, not down"),
+            (np.clip(np.round(r * scale) + zero, -128, 127), "divide by the scale"),
+            (bounded + zero, "clip after the zero point is added"),
+            (np.clip(np.round(r / scale) - zero, -128, 127), "the zero point is added"),
+            (bounded if zero else None, "the zero point is missing"),
+        ):
+            if value is not None and _same(got[0], value) and not _same(value, q):
+                raise Wrong(f"{shown}: the integers are wrong; {message}.")
+        if not _same(got[0], q):
+            raise Wrong(f"{shown}: the integers are wrong.")
+        for value, message in (
+            (scale * q if zero else None, "the zero point must be subtracted first"),
+            (scale * q - zero if zero else None, "subtract the zero point first, then multiply"),
+            (scale * (q + zero) if zero else None, "the zero point was added, so subtract it"),
+            (r, "those are the numbers from before; what do the integers stand for?"),
+            ((q - zero) / scale, "multiply by the scale on the way back"),
+        ):
+            if value is not None and _same(got[1], value):
+                raise Wrong(f"{shown}: the integers are right, the way back is not; {message}.")
+        if not _same(got[1], scale * (q - zero)):
+            raise Wrong(f"{shown}: the integers are right, the way back is not.")
+    return "inside the range no number is off by more than half a scale; outside, it is cut off."
+
+
+@exercise(
+    "07.2",
+    "One scale for each channel",
+    "modify",
+    '''
+def channel_scales(kernel, depthwise):
+    """The scale of each output channel, so that its largest weight, whatever its sign, becomes 127: (channels,).
+
+    kernel: (k, k, inputs, filters), or (k, k, channels, 1) if depthwise.
+    """
+    largest = «np.abs(kernel).max(axis=(0, 1, 3) if depthwise else (0, 1, 2))»
+    return «largest / 127»
+''',
+    "For one scale per layer it would be np.abs(kernel).max() / 127. Over which axes may the maximum go now?",
+    "Over all axes but that of the outputs. That is the last one, but in a depthwise kernel the third.",
+    "axis=(0, 1, 3) if depthwise else (0, 1, 2); then divide by 127.",
+)
+def _channel_scales(answer):
+    rng = np.random.default_rng(72)
+    for shape, depthwise in (((1, 1, 4, 6), False), ((3, 3, 5, 5), False), ((3, 3, 8, 1), True), ((5, 5, 3, 1), True)):
+        kernel = rng.normal(size=shape) * rng.uniform(0.1, 3, shape[2:])
+        kernel[0, 0, 0, 0] = -9  # a large weight may be negative
+        axes = (0, 1, 3) if depthwise else (0, 1, 2)
+        right, other = np.abs(kernel).max(axis=axes) / 127, (0, 1, 2) if depthwise else (0, 1, 3)
+        cut = "a depthwise kernel" if depthwise else "an ordinary kernel"
+        mistakes = [
+            (np.abs(kernel).max() / 127, "that is one scale for the whole layer"),
+            (kernel.max(axis=axes) / 127, "the largest weight may be negative: take absolute values"),
+            (np.abs(kernel).max(axis=other) / 127, f"that is the wrong axis: where are the outputs of {cut}?"),
+            (np.abs(kernel).max(axis=axes), "divide by 127, so that the largest becomes 127"),
+            (np.abs(kernel).max(axis=axes) / 255, "the integers reach from -127 to 127; divide by 127"),
+            (np.abs(kernel).max(axis=axes) / 128, "127 is the largest 8-bit integer"),
+            (127 / np.abs(kernel).max(axis=axes), "that is the scale's inverse: integer times scale gives the weight"),
+        ]
+        answer.compare((kernel, depthwise), right, mistakes)
+    return "each channel now uses all its integers, whatever folding did to it."
+
+
+@exercise(
+    "07.3",
+    "How many bits for an error?",
+    "derive",
+    '''
+def bits_needed(low, high, error):
+    """The smallest number of bits with which every number from low to high is rounded by at most `error`."""
+    steps = «(high - low) / (2 * error)»
+    return «math.ceil(math.log2(steps + 1))»
+''',
+    "n bits make 2**n integers. How many steps lie between the first and the last of them?",
+    "A step of size S rounds by at most S / 2, so S may be 2 * error. There are 2**n - 1 steps.",
+    "(high - low) / (2**n - 1) <= 2 * error. Solve for n, and round up: n is a whole number.",
+)
+def _bits_needed(answer):
+    for low, high, error in ((0, 6, 0.0118), (0, 6, 0.02), (-1, 5, 0.001), (0, 40, 0.0118), (-3, 3, 1.0), (0, 8, 1.0)):
+        ratio = (high - low) / (2 * error)
+        right = next(n for n in range(1, 60) if (high - low) / (2**n - 1) <= 2 * error * (1 + 1e-12))
+        mistakes = [
+            (math.log2(ratio + 1), "bits are whole: round up"),
+            (math.ceil(math.log2(ratio)), "2**n integers have 2**n - 1 steps between them"),
+            (math.floor(math.log2(ratio + 1)), "round up, or the error is too large"),
+            (math.ceil(math.log2(2 * ratio + 1)), "a step of S rounds by at most S / 2: S may be twice the error"),
+            (math.ceil(math.log2(ratio / 2 + 1)), "S may be twice the error, not four times"),
+            (ratio, "that is the number of steps; how many bits make so many?"),
+        ]
+        answer.compare((low, high, error), right, mistakes)
+    return "ReLU6 with 8 bits; a map up to 40 needs 3 more for the same error."
+
+
+@exercise(
+    "07.4",
+    "The learning rate of a large batch",
+    "derive",
+    '''
+def rate_at(step, batch, rate, up, steps):
+    """The learning rate at a step: scaled to the batch, warmed up, then a cosine down to 0 at `steps`.
+
+    rate: right for a batch of 256 images. The warm-up is a straight line, from 0 at step 0 to step `up`.
+    """
+    peak = «rate * batch / 256»
+    if step < up:
+        return «peak * step / up»
+    part = «(step - up) / (steps - up)»
+    return «peak * (1 + math.cos(math.pi * part)) / 2»
+''',
+    "k times the batch takes k times fewer steps, so each has to be k times as long: scale the rate linearly.",
+    "The cosine starts where the warm-up ends: at step `up` its argument is 0, at `steps` it is pi.",
+    "peak = rate * batch / 256; before: peak * step / up; after: peak * (1 + cos(pi * part)) / 2.",
+)
+def _rate_at(answer):
+    for batch, rate, up, steps in ((1024, 0.1, 50, 900), (128, 0.1, 10, 60), (4096, 0.016, 400, 30_000)):
+        for step in (0, up // 2, up, up + 1, steps // 2, steps - 1):
+            peak = rate * batch / 256
+            part = (step - up) / (steps - up)
+
+            def at(top, part=part, step=step, up=up):
+                return top * step / up if step < up else top * (1 + math.cos(math.pi * part)) / 2
+
+            mistakes = [
+                (at(rate), "scale the rate with the batch"),
+                (at(rate * (batch / 256) ** 0.5), "scale it linearly, not by the square root"),
+                (at(rate * 256 / batch), "turn it over: a larger batch gets a larger rate"),
+                (at(peak, step / steps), "the cosine starts when the warm-up ends"),
+                (at(peak, step / (steps - up)), "the cosine starts when the warm-up ends"),
+            ]
+            if step < up:
+                mistakes.append((peak, "the warm-up is missing: a straight line from 0"))
+            else:
+                mistakes.append((peak * math.cos(math.pi * part), "a cosine goes down to -1; shift and halve it"))
+                mistakes.append((peak * (1 - part), "that is a straight line down, not a cosine"))
+            answer.compare((step, batch, rate, up, steps), at(peak), mistakes)
+    return "up to the scaled rate in a line, down to zero in a cosine."
+
+
+@exercise(
+    "07.5",
+    "A step on many devices",
+    "derive",
+    '''
+def step_seconds(batch, speed, devices, params, bandwidth):
+    """Seconds of one step: devices compute their shares of the batch, then a ring sums the gradients.
+
+    speed: images per second of one device. bandwidth: bytes per second that each device can send.
+    The ring cuts the gradient (float32, one number per parameter) into one piece for each device.
+    devices - 1 rounds sum the pieces, as many more hand them out; a device sends one piece a round.
+    """
+    compute = «batch / devices / speed»
+    piece = «4 * params / devices»
+    rounds = «2 * (devices - 1)»
+    return «compute + rounds * piece / bandwidth»
+''',
+    "Two terms: a share of the batch at the speed of one device, and the bytes that one device sends.",
+    "A gradient has as many numbers as there are parameters, 4 bytes each; a piece is one n-th of it.",
+    "batch / devices / speed + 2 * (devices - 1) * (4 * params / devices) / bandwidth.",
+)
+def _step_seconds(answer):
+    for batch, speed, n, params, band in (
+        (256, 1600.0, 1, 5_330_564, 1e9),
+        (1024, 1600.0, 8, 5_330_564, 1e9),
+        (4096, 800.0, 64, 66_658_680, 1e10),
+        (96, 12.0, 3, 4_652_008, 1e8),
+    ):
+        compute, sent = batch / n / speed, 2 * (n - 1) * 4 * params / n / band
+        mistakes = [
+            (batch / speed + sent, "each device computes only its share of the batch"),
+            (compute + sent / 4, "a float32 has 4 bytes"),
+            (compute + sent / 2, "two passes: pieces are summed, then handed out"),
+            (compute + sent * n, "a piece is one n-th of the gradient"),
+            (compute + 2 * 4 * params / band, "each pass has devices - 1 rounds: one device sends nothing"),
+            (compute, "the gradients travel too"),
+            (max(compute, sent), "the two follow one another: add them"),
+        ]
+        answer.compare((batch, speed, n, params, band), compute + sent, mistakes if n > 1 else mistakes[4:5])
+    return "with more devices each computes less but sends as much: that is where scaling out ends."
+
+
+@exercise(
+    "08.1",
+    "Does a count agree with a printed number?",
+    "recall",
+    '''
+def agrees(value, printed):
+    """Whether `value`, rounded to as many decimals as the string `printed` shows, is the printed number."""
+    decimals = «len(printed.partition(".")[2])»
+    return «abs(value - float(printed)) <= 0.5 * 10**-decimals»
+''',
+    'How many digits follow the point of "0.70", of "0.7", of "37"?',
+    "Rounding moves a number by half a unit of its last digit at most, in either direction.",
+    'decimals: len(printed.partition(".")[2]). Then abs(value - float(printed)) <= 0.5 * 10**-decimals.',
+)
+def _agrees(answer):
+    for value, printed, right, message in (
+        (0.3858, "0.39", True, "the difference counts in either direction, so take abs; and 0.39 has two decimals"),
+        (0.6868, "0.70", False, "the last 0 of 0.70 is a digit as well: the printed number has two decimals"),
+        (0.6868, "0.7", True, "rounded to the one decimal of 0.7 it is 0.7"),
+        (4.3938, "4.2", False, "a printed number allows half a unit of its last digit, no more"),
+        (37.746, "37", False, "to whole numbers it is 38: round, do not cut off"),
+        (37.4, "37", True, "rounded to whole numbers it is 37"),
+        (1.8271, "1.8", True, "rounded to one decimal it is 1.8"),
+        (1.79, "2.0", False, "to one decimal it is 1.8, and the difference counts in either direction"),
+    ):
+        answer.compare((value, printed), right, [(not right, message)])
+    return "B1's 0.687 is 0.7, but not 0.70."
+
+
+@exercise(
+    "08.2",
+    "A comparison at equal MACs",
+    "modify",
+    '''
+def gap(macs, top1, rival_macs, rival_top1):
+    """By how many points a network beats its rivals at its own MACs; negative if it loses.
+
+    The rivals, arrays in any order, are joined by straight lines over log(MACs).
+    None if no rivals lie on both sides of `macs`.
+    """
+    order = np.argsort(rival_macs)
+    x, y = «np.log(rival_macs[order])», «rival_top1[order]»
+    if «not x[0] <= np.log(macs) <= x[-1]»:
+        return None
+    return «top1 - np.interp(np.log(macs), x, y)»
+''',
+    "np.interp(place, x, y) needs x in rising order; y must be put into the same order.",
+    "Both axes of the question are logs of MACs: np.log(rival_macs[order]) and np.log(macs).",
+    "np.interp would repeat the last rival for ever: return None unless x[0] <= np.log(macs) <= x[-1].",
+)
+def _gap(answer):
+    rival_macs, rival_top1 = np.array([4.0, 0.4, 1.6, 0.8]), np.array([79.4, 74.1, 77.9, 76.3])
+    order = np.argsort(rival_macs)
+    x, y = rival_macs[order], rival_top1[order]
+    for macs, top1 in ((1.0, 76.5), (0.4, 75.1), (1.8, 77.5), (3.0, 80.0)):
+        right = top1 - np.interp(math.log(macs), np.log(x), y)
+        mistakes = [
+            (-right, "the sign is the other way round: own accuracy minus the rivals'"),
+            (top1 - right, "that is the rivals' accuracy; subtract it from the network's own"),
+            (top1 - np.interp(macs, x, y), "the lines are straight over log(MACs), not over MACs"),
+            (top1 - np.interp(math.log(macs), np.log(x), rival_top1), "put top1 into the same order as the MACs"),
+            (top1 - np.interp(macs, np.log(x), y), "take the log of the network's MACs as well"),
+        ]
+        answer.compare((macs, top1, rival_macs, rival_top1), right, mistakes)
+    for macs in (10.3, 0.2):
+        got = answer(macs, 78.3, rival_macs, rival_top1)
+        if got is not None:
+            shown = answer.shown(macs, 78.3, rival_macs, rival_top1)
+            raise Wrong(f"{shown} gave {_short(got)}: there are rivals on one side only, so None.")
+    return "compared at equal MACs, and silent where there is nothing to compare with."
+
+
+@exercise(
+    "08.3",
+    "How fast activations grow",
+    "derive",
+    '''
+def activation_exponent(alpha, beta, gamma):
+    """The exponent e with which activations grow, as s**e, when equation 3 multiplies the MACs by s.
+
+    MACs grow as d * w**2 * r**2, activations as d * w * r**2. A step of phi multiplies d, w, r by alpha, beta, gamma.
+    """
+    step_of_macs = «math.log(alpha * beta**2 * gamma**2)»
+    step_of_activations = «math.log(alpha * beta * gamma**2)»
+    return «step_of_activations / step_of_macs»
+''',
+    "One step of φ multiplies the MACs by α β² γ². By what does it multiply the activations?",
+    "If MACs grow by M and activations by A, then A = M**e. Take logs.",
+    "e = log(α β γ²) / log(α β² γ²).",
+)
+def _activation_exponent(answer):
+    for a, b, c in ((1.2, 1.1, 1.15), (1.0, 1.4, 1.0), (2.0, 1.0, 1.0), (1.1, 1.3, 1.05), (1.0, 1.0, 1.4)):
+        macs, activations = math.log(a * b**2 * c**2), math.log(a * b * c**2)
+        mistakes = [
+            (macs / activations, "turn it over: activations per MACs"),
+            (math.exp(activations) / math.exp(macs), "the exponent is the ratio of the logs, not of the factors"),
+            (math.log(a * b**2 * c) / macs, "width counts once in activations, resolution twice"),
+            (math.log(a * b * c) / macs, "a map has r * r pixels: gamma counts twice"),
+            (1.0, "width counts twice in the MACs, but once in the activations"),
+            (activations, "divide by the log of the MACs' growth"),
+        ]
+        answer.compare((a, b, c), activations / macs, mistakes)
+    return "0.85 for the paper's constants, 1/2 for width alone, 1 without width."
+
+
+@exercise(
+    "08.4",
+    "A scaling rule of your own",
+    "derive",
+    '''
+def dimensions(growth, width_share):
+    """Depth, width and resolution multipliers that multiply the MACs by `growth`, by the power law d * w**2 * r**2.
+
+    Width's factor of the MACs, w**2, is growth**width_share; depth's and resolution's factors share the rest equally.
+    """
+    rest = (1 - width_share) / 2
+    d = «growth**rest»
+    w = «growth**(width_share / 2)»
+    r = «growth**(rest / 2)»
+    return d, w, r
+''',
+    "Three factors, d, w**2 and r**2, whose product is growth. Write each as a power of growth.",
+    "w**2 = growth**width_share, so w has half that exponent.",
+    "d = growth**rest, w = growth**(width_share / 2), r = growth**(rest / 2).",
+)
+def _dimensions(answer):
+    for growth, share in ((16.0, 0.8), (2.0, 1 / 3), (64.0, 1.0), (8.0, 0.0), (10.0, 0.5)):
+        got = answer(growth, share)
+        shown = answer.shown(growth, share)
+        if not isinstance(got, (tuple, list)) or len(got) != 3 or not all(isinstance(v, Real) for v in got):
+            raise Wrong(f"{shown} gave {_short(got)}, not three multipliers: depth, width, resolution.")
+        rest = (1 - share) / 2
+        for value, exponent, name in zip(got, (rest, share / 2, rest / 2), ("depth", "width", "resolution")):
+            right = growth**exponent
+            if _same(value, right):
+                continue
+            cause = f"not {_short(right)}"
+            if _same(value, growth ** (2 * exponent)):
+                cause = "it counts twice: halve it" if name != "depth" else "depth gets half of the rest"
+            elif name == "depth" and _same(value, growth ** (exponent / 2)):
+                cause = "depth counts once in the MACs, so its exponent is not halved"
+            raise Wrong(f"{shown}: {name} is {_short(value)}: {cause}.")
+    return "the product d · w² · r² is the growth, for every share."

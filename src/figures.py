@@ -11,6 +11,7 @@ import base64
 import hashlib
 import io
 import math
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -715,6 +716,45 @@ def t_quantile(df, level=0.95):
         middle = (low + high) / 2
         low, high = (middle, high) if inside(middle) < level else (low, middle)
     return math.sqrt(df) * math.tan(low)
+
+
+def board(piles, kinds):
+    """Draws piles of cards side by side. `piles`: dict of heading -> list of (text, kind).
+
+    `kinds` names the kinds of card, at most three, in the order of their looks: filled, with a thick edge, dashed.
+    """
+    names, wide, step, room = list(kinds), 2.5, 0.2, 0.14
+    cards = {head: [(textwrap.wrap(text, 25), kind) for text, kind in pile] for head, pile in piles.items()}
+    heights = [sum(step * len(lines) + 2 * room for lines, _ in pile) for pile in cards.values()]
+    width, height = 0.3 + len(piles) * (wide + 0.08), max(heights) + 1.35
+    fig, ax = _canvas(width, height)
+    for i, (head, pile) in enumerate(cards.items()):
+        x, y, colour = 0.15 + i * (wide + 0.08), height - 0.72, SERIES[i % 5]
+        ax.add_patch(Rectangle((x, y), wide, 0.62, facecolor=colour, lw=0))
+        style = dict(weight="bold", color="white" if _dark(colour) else COLORS["ink"], va="center", linespacing=1.15)
+        ax.text(x + 0.12, y + 0.29, str(len(pile)), size=21, **style)
+        ax.text(x + (0.5 if len(pile) < 10 else 0.74), y + 0.31, head, size=12, **style)
+        for lines, kind in pile:
+            tall = step * len(lines) + 2 * room - 0.08
+            y -= tall + 0.08
+            _card(ax, x, y, wide, tall, colour, names.index(kind))
+            ax.text(x + 0.14, y + tall / 2, "\n".join(lines), size=11, va="center", linespacing=1.2)
+    x = 0.15
+    for look, kind in enumerate(names):
+        _card(ax, x, 0.12, 0.42, 0.26, COLORS["muted"], look)
+        ax.text(x + 0.54, 0.25, kind, size=12, va="center")
+        x += 0.54 + 0.105 * len(kind) + 0.5
+    return fig
+
+
+def _card(ax, x, y, wide, tall, colour, look):
+    edge = (0.8, 3.0, 1.2)[look]
+    fill = "white" if look == 2 else _mix(colour, "white", 0.85)
+    style = (0, (4, 3)) if look == 2 else "solid"
+    inset = edge / 144  # the edge stays inside the card
+    box = Rectangle((x + inset, y + inset), wide - 2 * inset, tall - 2 * inset, facecolor=fill)
+    box.set(edgecolor=colour, linewidth=edge, linestyle=style)
+    ax.add_patch(box)
 
 
 def image_grid(images, titles=None, columns=4, cmap="gray"):

@@ -112,6 +112,72 @@ def test_a_size_is_a_whole_number_above_0(size):
         datasets.photo("coffee", size)
 
 
+@pytest.fixture
+def album(tmp_path):
+    """Three classes of 2, 5 and 10 photos, of all kinds that a real folder has, and what else lies about in one."""
+    random = np.random.default_rng(0)
+    modes = ["RGB", "RGBA", "L", "P", "CMYK"]
+    for label, (name, count) in enumerate({"wool": 2, "a b": 5, "Ähre": 10}.items()):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            pixels = random.integers(60 * label, 60 * label + 60, (20 + 7 * i, 50, 3), dtype=np.uint8)
+            mode = modes[i % 5]
+            ending = {"RGB": "JPG", "RGBA": "png", "L": "webp", "P": "gif", "CMYK": "tiff"}[mode]
+            Image.fromarray(pixels).convert(mode).save(tmp_path / name / f"{i}.{ending}")
+        (tmp_path / name / "notes.txt").write_text("not a photo")
+        (tmp_path / name / ".hidden.png").write_bytes(b"")
+    (tmp_path / ".checkpoints").mkdir()
+    (tmp_path / "readme.md").write_text("not a class")
+    return tmp_path
+
+
+def test_a_folder_of_photos(album):
+    (x, y), (x_test, y_test), classes = datasets.folder(str(album), 24)
+    assert classes == ("a b", "wool", "Ähre")
+    for images, labels, counts in ((x, y, [4, 1, 8]), (x_test, y_test, [1, 1, 2])):
+        assert images.shape == (sum(counts), 24, 24, 3) and images.dtype == np.uint8 and labels.dtype == np.int64
+        assert np.bincount(labels).tolist() == counts
+        for image, label in zip(images, labels):  # brightness tells the class, whatever the file's mode
+            level = {"wool": 30, "a b": 90, "Ähre": 150}[classes[label]]
+            assert abs(image.mean() - level) < 15
+    again = datasets.folder(album, 24)
+    other = datasets.folder(album, 24, seed=1)
+    assert np.array_equal(again[0][0], x) and not np.array_equal(other[0][0], x)
+    _, (more, _), _ = datasets.folder(album, 24, test=0.9)
+    assert len(more) == 4 + 1 + 9  # at least one photo stays to learn from
+
+
+def test_a_photo_of_a_folder_is_its_central_square(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    (x, _), _, _ = datasets.folder(tmp_path, 20)
+    assert np.array_equal(x[0], pixels[:, 5:25])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "options", "words"),
+    [
+        (lambda album: album / "none", {}, "path is .*none.*one for each class"),
+        (lambda album: album / "wool", {}, "path is .*wool.*this one holds 0"),
+        (lambda album: (album / "wool" / "0.JPG").unlink(), {}, "photos in .*wool.* is 1; allowed: two or more"),
+        (lambda album: (album / "wool" / "0.JPG").write_bytes(b"no"), {}, r"0\.JPG.*cannot be read as an image"),
+        (lambda album: (album / "zero").mkdir(), {}, "photos in .*zero.* is 0"),
+        (lambda album: "7", {}, "path is '7'"),
+        (lambda album: album, dict(size=0), "size is 0"),
+        (lambda album: album, dict(test=1), "test is 1; allowed: a share"),
+    ],
+)
+def test_a_folder_that_cannot_be_used(album, spoil, options, words):
+    found = spoil(album)
+    path = found if isinstance(found, (str, Path)) else album
+    with pytest.raises(ValueError, match=words) as error:
+        datasets.folder(path, **dict(size=8) | options)
+    assert one_line(error)
+
+
 def test_class_names_are_in_the_order_of_imagenet():
     names = datasets.class_names()
     assert len(names) == 1000 and all(name == name.strip() != "" for name in names)

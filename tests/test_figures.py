@@ -373,6 +373,28 @@ def test_curves_puts_measured_values_in_the_colour_of_their_line():
     assert fig.axes[0].get_xscale() == fig.axes[0].get_yscale() == "log"
 
 
+def test_board_counts_its_cards_and_nothing_overlaps():
+    piles = {
+        "It holds": [("a short one", "cited")],
+        "It does not\nadd up": [(LONG, "open"), ("another card", "counted")],
+    }
+    fig = figures.board(piles, ["counted", "open", "cited"])
+    shown = words(fig)
+    assert "1\nIt holds" in shown and "2\nIt does not\nadd up" in shown
+    assert LONG in shown.replace("\n", " ") and all(kind in shown for kind in ("counted", "open", "cited"))
+    fig.draw_without_rendering()
+    cards = [patch.get_window_extent() for patch in fig.axes[0].patches]
+    for text in fig.axes[0].texts[:7]:  # number and heading of each pile, and the cards; then the legend
+        box = text.get_window_extent()
+        assert any(c.x0 <= box.x0 and box.x1 <= c.x1 and c.y0 <= box.y0 and box.y1 <= c.y1 for c in cards), text
+    styles = [(patch.get_linestyle(), patch.get_linewidth()) for patch in fig.axes[0].patches]
+    assert len(styles) == 2 + 3 + 3 and len(set(styles)) == 4, "two headings, three cards, three in the legend"
+    check_layout(fig)
+
+
+LONG = "a text that is much too long for a single line of a card, WIDE AS MAMMOTHS, so it takes three or four"
+
+
 def test_image_grid():
     fig = figures.image_grid([np.eye(8)] * 5, titles=list("abcde"), columns=3)
     assert sum(bool(ax.images) for ax in fig.axes) == 5 and len(fig.axes) == 6

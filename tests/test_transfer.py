@@ -7,43 +7,63 @@ import keras
 import numpy as np
 import pytest
 
-from architecture import EfficientNet, Scale, find_scale, plan
+from architecture import LITE, EfficientNet, Scale, Stage, find_scale, plan
 from datasets import CIFAR10_CLASSES, DATA, measured
 from experiments import transfer as experiment
-from experiments.compound import baseline
 
 FROZEN, NORM_FROZEN, NORM_TRAINED = experiment.REGIMES
 LABELS = np.arange(64) % 10
 IMAGES = np.random.default_rng(0).integers(0, 60, (64, 32, 32, 3)).astype("uint8")
 IMAGES += (19 * LABELS[:, None, None, None]).astype("uint8")  # classes differ in brightness
 TRAIN, TEST = (IMAGES[:44], LABELS[:44]), (IMAGES[44:], LABELS[44:])
-BODY = Scale(1.0, 1.0, 32, 0.2, replace(baseline("cifar10"), stochastic_depth=0.2))
+# all that Lite0 has: a stem, blocks with and without a skip connection, stochastic depth, a top
+TINY = replace(LITE, stages=(Stage(1, 3, 1, 8, 1), Stage(4, 3, 2, 12, 2)), stem_filters=8, top_filters=24, divisor=1)
+BODY = Scale(1.0, 1.0, 32, 0.2, TINY)
+TRACED = experiment.compile_for
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    """A small random network instead of a pretrained one, few epochs, the fake images above."""
+    """A tiny random network instead of a pretrained one, few epochs, the fake images above.
+
+    It takes seconds to be traced and milliseconds to run, so it runs eagerly; and the compiled classifiers stay for
+    the next test, as they stay for the next seed.
+    """
 
     def body(network, resolution):
         keras.utils.set_random_seed(7)
         return EfficientNet(replace(BODY, resolution=resolution), include_top=False)
 
+    def eager(*arguments):
+        model = TRACED(*arguments)
+        model.run_eagerly = True
+        return model
+
+    monkeypatch.setattr(experiment, "compile_for", eager)
     monkeypatch.setattr(experiment, "body_of", body)
     monkeypatch.setattr(experiment, "data", lambda full: (TRAIN, TEST))
     monkeypatch.setattr(experiment, "HEAD", experiment.HEAD | dict(epochs=3, batch=8))
     monkeypatch.setattr(experiment, "FINE_TUNING", experiment.FINE_TUNING | dict(epochs=2, batch=16))
-    classifier = experiment.classifier
-    classifier.cache_clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _empty():
+    experiment.classifier.cache_clear()
     yield
-    classifier.cache_clear()
+    experiment.classifier.cache_clear()
     keras.utils.clear_session()
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Where the features of the fake images are kept, for all tests that do not look at how they are made."""
+    return tmp_path_factory.mktemp("features")
+
+
 @pytest.fixture
-def run(tmp_path):
-    def run(regime, optimizer="SGD", seed=0, resolution=32):
-        options = dict(cached=tmp_path, measured=tmp_path)
-        return experiment.run("lite0", regime, optimizer, resolution, 44, seed, **options)
+def run(tmp_path, kept):
+    def run(regime, optimizer="SGD", seed=0, resolution=32, cached=kept):
+        return experiment.run("lite0", regime, optimizer, resolution, 44, seed, cached=cached, measured=tmp_path)
 
     return run
 
@@ -61,7 +81,7 @@ def norm_statistics(model):
     return {layer.name: [np.array(value) for value in layer.get_weights()] for layer in norms}
 
 
-def test_frozen_trains_nothing_but_the_head(run, monkeypatch):
+def test_frozen_trains_nothing_but_the_head(run, monkeypatch, tmp_path):
     bodies, body_of = [], experiment.body_of
 
     def spy(*arguments):
@@ -70,7 +90,7 @@ def test_frozen_trains_nothing_but_the_head(run, monkeypatch):
 
     monkeypatch.setattr(experiment, "body_of", spy)
     monkeypatch.setattr(experiment, "classifier", lambda *_: pytest.fail("frozen must not build a trainable network"))
-    row = run(FROZEN)
+    row = run(FROZEN, cached=tmp_path)
     assert len(bodies) == 1 and row["epochs"] == 3
     fresh = body_of("lite0", 32).get_weights()
     for body in bodies:
@@ -79,9 +99,12 @@ def test_frozen_trains_nothing_but_the_head(run, monkeypatch):
 
 @pytest.mark.parametrize("regime", [NORM_FROZEN, NORM_TRAINED])
 def test_fine_tuning_changes_convolutions_and_batch_norm_only_if_asked(regime):
-    before = norm_statistics(experiment.classifier("lite0", 32, regime, "SGD", 44)[0])
+    fresh = experiment.body_of("lite0", 32)
+    before = norm_statistics(fresh)
     model, start, _ = fine_tuned(regime)
+    assert all(np.array_equal(a, b) for a, b in zip(start, fresh.get_weights(), strict=True))
     after = norm_statistics(model)
+    assert list(after) == list(before)
     for name in before:  # gamma, beta, moving mean, moving variance
         same = [np.array_equal(a, b) for a, b in zip(before[name], after[name])]
         assert all(same) if regime == NORM_FROZEN else not any(same[2:]), name
@@ -128,10 +151,12 @@ def test_a_seed_determines_the_run(run):
     assert same[0] == same[1] != same[2]
 
 
-def test_a_network_that_is_used_again_starts_anew():
+def test_a_network_that_is_used_again_starts_anew(monkeypatch):
+    monkeypatch.setattr(experiment, "compile_for", TRACED)  # as in earnest: what was traced is used again as well
+    experiment.classifier.cache_clear()
     curves = {}
     for seed in (0, 1, 0):
-        model, _, found = fine_tuned(NORM_TRAINED, "Adam", seed)
+        model, _, found = fine_tuned(NORM_TRAINED, "SGD", seed)
         result = np.concatenate([np.ravel(value) for value in model.get_weights()])
         if seed in curves:
             assert np.allclose(result, curves[seed], rtol=1e-3, atol=1e-5)

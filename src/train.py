@@ -12,7 +12,7 @@ A run that was killed continues when the same command is given again, on as many
 
 The engine is `tf.distribute`, which comes with TensorFlow. Keras holds the model, a strategy copies it to every device
 (a replica) and sums the gradients after each step. `keras.distribution` on JAX was tried too: it needs one package
-more, and on a CPU it took minutes to build a network for which TensorFlow needs seconds.
+more, and on a CPU it compiled for over a minute just to build a network that TensorFlow builds in about a second.
 
 - *Data.* The global batch is `--batch`, however many replicas share it. The order of images is drawn from the seed
   and the epoch, and each process keeps the indices of its own share, so nothing is read twice.

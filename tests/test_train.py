@@ -135,6 +135,17 @@ def test_killed_and_interrupted_in_mid_epoch_a_run_ends_like_an_unbroken_one(fol
     assert np.abs(np.subtract(broken["top1"], whole["top1"])).max() < 0.5
 
 
+def test_dropout_draws_anew_in_each_step_and_layer(tmp_path):
+    trainer = train.Trainer(
+        train.parse([*RANDOM, "--depth", "1", "--out", str(tmp_path)]), tf.distribute.get_strategy()
+    )
+    drawn = []
+    for _ in range(2):
+        trainer._train_step(trainer.x[:8], trainer.y[:8])  # without a graph, so without the time to build one
+        drawn += [tuple(state.numpy()) for state in trainer.random]
+    assert len(trainer.random) == 3 and len(set(drawn)) == 6  # two blocks with a skip, and the classifier
+
+
 def test_what_a_run_leaves_behind(folder, unbroken):
     out = folder / "one"
     curve = np.genfromtxt(out / "curve.csv", delimiter=",", names=True)

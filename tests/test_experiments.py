@@ -5,6 +5,7 @@ import csv
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from architecture import compound_scale, plan
 from datasets import measured
@@ -16,6 +17,14 @@ from test_architecture import walk_macs
 def _fresh_keras():
     yield
     keras.utils.clear_session()
+
+
+@pytest.fixture
+def eager():
+    """Without graphs: for a few steps, tracing them takes far longer than taking them."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 KEYS = [dict(network="a, b", seed=0), dict(network="a, b", seed=1), dict(network="c", seed=0)]
@@ -72,7 +81,7 @@ def images(n, seed):
     return (noise + 120 * labels[:, None, None, None]).astype("uint8"), labels
 
 
-def test_a_seed_determines_the_run():
+def test_a_seed_determines_the_run(eager):
     data = images(256, 0), images(64, 1)
     first, second, other = (depthwise.run("separable", seed, data, epochs=2) for seed in (3, 3, 4))
     assert first["curve"] == second["curve"] and first["train_top1"] == second["train_top1"]
@@ -189,7 +198,7 @@ def test_images_are_shrunk_by_averaging_and_never_enlarged():
     assert np.array_equal(compound.shrink(x, 28)[..., 0], x)
 
 
-def test_a_model_that_is_used_again_starts_anew(monkeypatch):
+def test_a_model_that_is_used_again_starts_anew(eager, monkeypatch):
     monkeypatch.setattr(compound, "images", lambda dataset, size, full: (images14(256, 0), images14(64, 1)))
     scale = compound.scale_of("cifar10", "base", 1)
     compound.model_of.cache_clear()

@@ -61,14 +61,17 @@ def photo(name, size=None):
     _require(isinstance(name, (str, os.PathLike)), "photo", name, allowed)
     path = DATA / "photos" / PHOTOS[name] if name in PHOTOS else Path(name)
     _require(path.is_file(), "photo", str(name), allowed)
-    whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
-    _require(size is None or (whole and size > 0), "size", size, "a whole number of pixels above 0, or None")
+    _require(size is None or _whole(size), "size", size, "a whole number of pixels above 0, or None")
     try:
         with Image.open(path) as file:
             image = ImageOps.exif_transpose(file).convert("RGB")
     except (OSError, SyntaxError) as error:  # what Pillow raises for a file that is no image, or half of one
         raise ValueError(f"photo is {str(name)!r}, which cannot be read as an image; allowed: {allowed}.") from error
     return np.array(image if size is None else centre_square(image, int(size)))
+
+
+def _whole(size):
+    return isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size > 0
 
 
 def centre_square(image, size):
@@ -87,8 +90,7 @@ def folder(path, size, test=0.2, seed=0):
     """
     allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
     _require(isinstance(path, (str, os.PathLike)) and Path(path).is_dir(), "path", str(path), allowed)
-    whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
-    _require(whole and size > 0, "size", size, "a whole number of pixels above 0")
+    _require(_whole(size), "size", size, "a whole number of pixels above 0")
     real = isinstance(test, (int, float, np.number)) and not isinstance(test, bool)
     _require(real and 0 < test < 1, "test", test, "a share between 0 and 1")
     places = sorted(place for place in Path(path).iterdir() if place.is_dir() and not place.name.startswith("."))

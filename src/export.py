@@ -60,7 +60,7 @@ def fuse(model):
     Keras 3 computes a batch norm from several small operations. The copy has the same weights and is not compiled.
     Raises ValueError for a model that cannot be copied, RuntimeError for another backend.
     """
-    _tensorflow()
+    tensorflow_module()
 
     def copy(layer):
         fusable = type(layer) is layers.BatchNormalization and len(layer.input.shape) == 4 and not layer.synchronized
@@ -78,7 +78,7 @@ class FusedBatchNormalization(layers.BatchNormalization):
     """Keras's batch normalization of maps (batch, height, width, channels), computed by TensorFlow's fused kernel."""
 
     def call(self, inputs, training=None, mask=None):
-        tf = _tensorflow()
+        tf = tensorflow_module()
         channels = inputs.shape[-1]
         scale = tf.convert_to_tensor(self.gamma) if self.scale else tf.ones(channels)
         offset = tf.convert_to_tensor(self.beta) if self.center else tf.zeros(channels)
@@ -170,7 +170,7 @@ def save(model, path, calibration=None):
 
 
 def _litert(model, calibration):
-    tf = _tensorflow()
+    tf = tensorflow_module()
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     call = tf.function(lambda x: model(x, training=False), autograph=False)
@@ -228,7 +228,7 @@ def compiled(model):
     """The same function for a model in memory; on TensorFlow its graph is traced once, for any number of images."""
     call = lambda images: model(images, training=False)  # noqa: E731
     if keras.backend.backend() == "tensorflow":
-        tf = _tensorflow()
+        tf = tensorflow_module()
         spec = tf.TensorSpec(model.input.shape, model.input.dtype)
         call = tf.function(call, autograph=False).get_concrete_function(spec)
     return lambda images: keras.ops.convert_to_numpy(call(np.asarray(images, "float32")))
@@ -284,7 +284,8 @@ def _named(path, model=None):
     return path
 
 
-def _tensorflow():
+def tensorflow_module():
+    """The module tensorflow. Raises RuntimeError, in one line, if Keras runs on another backend."""
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(f"the Keras backend is {keras.backend.backend()}; allowed: tensorflow (KERAS_BACKEND).")
     import tensorflow

@@ -28,6 +28,7 @@ from keras import layers
 
 from architecture import VARIANTS, EfficientNet, plan
 from experiments.training import fill
+from export import tensorflow_module
 
 FAMILY = tuple(f"b{i}" for i in range(8))
 OTHERS = ("ResNet50", "MobileNetV2", "EfficientNetV2B0")  # of keras.applications
@@ -96,7 +97,7 @@ def points():
 
 def compiled(function, *shapes, low=-2, high=2):
     """Compiles `function` of tensors of these shapes; returns a function without arguments that runs it once."""
-    tf = _tensorflow()
+    tf = tensorflow_module()
     inputs = [tf.random.uniform(shape, low, high) for shape in shapes]
     call = tf.function(function, autograph=False).get_concrete_function(*inputs)
     return lambda: call(*inputs)
@@ -137,7 +138,7 @@ def summary(seconds):
 
 def machine():
     """Two calls that tell what the machine can do: a matrix product and a copy, and the work in each of them."""
-    tf, n = _tensorflow(), 1536
+    tf, n = tensorflow_module(), 1536
     big, empty = np.ones(2**25, "float32"), np.empty(2**25, "float32")
     return [compiled(tf.matmul, (n, n), (n, n)), lambda: np.copyto(empty, big)], [n**3, 2 * big.nbytes]
 
@@ -146,14 +147,6 @@ def speeds(times, work):
     """Billions of multiply-adds and of bytes per second, in the median round, as a dict."""
     rates = [float(amount / np.median(row) / 1e9) for row, amount in zip(times, work)]
     return dict(peak_gmacs_s=round(rates[0], 1), copy_gb_s=round(rates[1], 2))
-
-
-def _tensorflow():
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(f"the Keras backend is {keras.backend.backend()}; allowed: tensorflow (KERAS_BACKEND).")
-    import tensorflow
-
-    return tensorflow
 
 
 # ---------------------------------------------------------------- memory
@@ -171,7 +164,7 @@ def peak_memory():
 
 def run_once(name, batch):
     """Prints the peak memory of this process before the network is built, and after it ran once."""
-    _tensorflow()
+    tensorflow_module()
     before = peak_memory()
     forward(build(name), batch)()
     print(before, peak_memory())
@@ -265,7 +258,7 @@ def main(arguments):
     if arguments[:1] == ["--memory"]:
         run_once(arguments[1], int(arguments[2]))
         return
-    _tensorflow().config.set_visible_devices([], "GPU")
+    tensorflow_module().config.set_visible_devices([], "GPU")
     if "--quick" in arguments:
         tables = measure_networks([("b0", 1), ("MobileNetV2", 1)], 5), measure_layers(build("b0"), (1,), 2)
         for key, row in [*tables[0].items(), *list(tables[1].items())[:5]]:

@@ -27,7 +27,7 @@ import numpy as np
 import export
 from datasets import PHOTOS, cifar10, photo
 from experiments.latency import machine, speeds, summary, take_turns
-from experiments.training import fill
+from experiments.training import fill, in_parts
 from experiments.transfer import body_of, enlarge, pooled
 from weights import pretrained
 
@@ -90,7 +90,7 @@ def networks(policy="float32", images=None):
         classifier = keras.Model(body.input, predictions(body.output), name="cifar10_classifier")
         if policy == "float32":
             (x, y), _ = small(images)
-            predictions.set_weights(linear_head(in_batches(export.compiled(body), x), y))
+            predictions.set_weights(linear_head(in_parts(export.compiled(body), x, 100), y))
         else:
             classifier.set_weights(networks(images=images)[1].get_weights())
         return pretrained("lite0", resolution=RESOLUTION), classifier
@@ -110,11 +110,6 @@ def rounded(model, per):
             scale = np.maximum(scale, 1e-30)  # some channels of Lite0 are dead, all zero
             layer.set_weights([np.round(kernel / scale) * scale, *bias])
     return copy
-
-
-def in_batches(run, images, batch=100):
-    """Outputs of a runner for many images, (n, ...)."""
-    return np.concatenate([run(images[i : i + batch]) for i in range(0, len(images), batch)])
 
 
 # ---------------------------------------------------------------- the table
@@ -159,7 +154,7 @@ def measure(images=None, rounds=ROUNDS):
     rows, reference = {}, None
     for name in FORMATS:
         (run, size), (classify, _) = runner(name, 0, images), runner(name, 1, images)
-        found, guesses = run(x), in_batches(classify, x_test)
+        found, guesses = run(x), in_parts(classify, x_test, 100)
         reference = reference or (found, guesses)
         rows[name] = dict(
             file_bytes=size or "",

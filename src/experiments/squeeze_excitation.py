@@ -23,7 +23,7 @@ import numpy as np
 from architecture import Scale, plan
 from datasets import CIFAR10_CLASSES, write_atomically
 from experiments.compound import EPOCHS, SEEDS, baseline, images, model_of, train_scale
-from experiments.training import MEASURED, fill, write_rows
+from experiments.training import MEASURED, fill, in_parts, write_rows
 
 DATASET, RESOLUTION, CALIBRATION = "cifar10", 28, 2000
 WITH, WITHOUT, WIDENED = NETWORKS = ("with", "without", "without, parameters given back")
@@ -98,8 +98,7 @@ def replace_gates(model, x_train, test):
 
 def top1(model, x, y):
     """Top-1 accuracy in %."""
-    parts = np.array_split(x, -(-len(x) // 500))
-    guesses = np.concatenate([np.argmax(model(part, training=False), axis=-1) for part in parts])
+    guesses = in_parts(lambda part: np.argmax(model(part, training=False), axis=-1), x, 500)
     return round(100 * float(np.mean(guesses == y)), 2)
 
 

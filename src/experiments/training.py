@@ -55,6 +55,11 @@ def train(model, data, epochs, seed, batch=128, learning_rate=2e-3, label="", fl
     )
 
 
+def in_parts(run, x, most):
+    """Outputs of `run` for many images, which it gets in equal parts of at most `most`: an array (n, ...)."""
+    return np.concatenate([run(part) for part in np.array_split(x, -(-len(x) // most))])
+
+
 def forget(optimizer):
     """Sets an optimizer back to its first step: its moments and the count that the schedule reads become zero."""
     for variable in optimizer.variables:

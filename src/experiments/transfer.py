@@ -38,7 +38,7 @@ from PIL import Image
 from architecture import find_scale, plan
 from convert_lite import SOURCES, convert
 from datasets import CACHE, CIFAR10_CLASSES, cifar10, write_atomically
-from experiments.training import MEASURED, fill, forget, progress, read_rows, write_rows, written
+from experiments.training import MEASURED, fill, forget, in_parts, progress, read_rows, write_rows, written
 from weights import pretrained
 
 FROZEN, NORM_FROZEN, NORM_TRAINED = REGIMES = (
@@ -167,8 +167,7 @@ def fit(model, prepare, train, test, epochs, batch, seed, label):
 
 def guess(model, prepare, x):
     """The class that the model finds most likely for each image, (n,)."""
-    parts = np.array_split(x, -(-len(x) // 100))
-    return np.concatenate([model.predict_on_batch(prepare(part)).argmax(-1) for part in parts])
+    return in_parts(lambda part: model.predict_on_batch(prepare(part)).argmax(-1), x, 100)
 
 
 def compile_for(model, name, settings, images):

@@ -36,7 +36,7 @@ RESOLUTION, IMAGES = 14, 20_000
 # The search of section 4: depth and resolution on a grid, width fills up twice the MACs. Four points are in SHAPES.
 GRID = {f"search {depth} {size}": (depth, size) for depth in (1.0, 1.2, 2.0) for size in (14, 16, 18, 20)}
 IN_SHAPES = {(1.0, 14): "width", (1.0, 20): "resolution", (1.2, 16): "compound", (2.0, 14): "depth"}
-SEEDS, EPOCHS, OTHER_EPOCHS = range(5), 3, (1, 9)
+SEEDS, EPOCHS, OTHER_EPOCHS = range(5), 3, (9, 1)
 
 
 def baseline(dataset, **changes):
@@ -134,9 +134,10 @@ def keys():
     fashion, cifar = (grid(multiples, EPOCHS, SEEDS, [dataset]) for dataset in CHANNELS)
     search = [(name, 2) for name, point in GRID.items() if point not in IN_SHAPES]
     search = grid(search, EPOCHS, SEEDS[:3], ["fashion_mnist"])
+    largest = [("base", 1)] + [(name, 4) for name in SHAPES]
+    other = [run for epochs in OTHER_EPOCHS for run in grid(largest, epochs, SEEDS, ["fashion_mnist"])]
     sweep = grid([("depth", 8), ("width", 8)], EPOCHS, SEEDS[:3])
-    other = [run for epochs in OTHER_EPOCHS for run in grid(multiples, epochs, SEEDS)]
-    return fashion + search + cifar + sweep + other
+    return fashion + search + cifar + other + sweep
 
 
 def main(arguments):

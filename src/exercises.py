@@ -573,7 +573,10 @@ def _aligned(vectors, units):
     "recall",
     '''
 def se_params(inputs, expand, ratio=0.25):
-    """Parameters, biases included, in a block that widens `inputs` channels `expand` times."""
+    """Parameters, biases included, in a block that widens `inputs` channels `expand` times.
+
+    The bottleneck is `ratio` of the inputs, rounded down, and at least 1.
+    """
     wide = «inputs * expand»
     narrow = «max(1, int(inputs * ratio))»
     return «2 * wide * narrow + narrow + wide»
@@ -647,9 +650,7 @@ def _eca_gate(answer):
             (np.tanh(mixed), "tanh goes from -1 to 1; a gate is between 0 and 1"),
         )
         answer.compare((z, kernel), sigmoid(mixed), mistakes)
-    return (
-        f"right for {len(sizes)} sizes. It has k weights, whatever the channels; squeeze-and-excitation has thousands."
-    )
+    return f"right for {len(sizes)} sizes. It has k weights; squeeze-and-excitation in block2a has 868."
 
 
 @exercise(
@@ -931,7 +932,7 @@ def _receptive_field(answer):
             if _same(got, value):
                 raise Wrong(f"{shown} gave {_short(got)}, not {seen}: {message}.")
         raise Wrong(f"{shown} gave {_short(got)}, not {seen}.")
-    return f"one position of B0's last map sees {seen} pixels, far more than the 224 there are."
+    return f"one position of B0's last map sees a square of {seen} pixels a side; the photo has 224."
 
 
 @exercise(
@@ -968,7 +969,7 @@ def _break_even(answer):
         answer.compare((k, c), right, mistakes)
     return (
         f"for 3 x 3 and 24 channels the ratio is {answer(3, 24):.1f}, for 5 x 5 and 112 it is {answer(5, 112):.1f}: "
-        "with ratio 6, MBConv is the dearer one at 3 x 3, but its filter looks at 6 times the channels."
+        "with ratio 6, MBConv is the dearer one at 3 x 3, but it filters 6 times as many channels."
     )
 
 
@@ -1288,38 +1289,40 @@ def _largest_batch(answer):
 
 @exercise(
     "05.4",
-    "How MACs and activations grow",
+    "What width saves",
     "derive",
     '''
-def growth(depth, width, resolution):
-    """The factors by which MACs and activations grow, when the three dimensions are multiplied.
+def activation_growth(macs, share):
+    """By what factor the activations grow, when the MACs of a network grow `macs` times.
 
-    Think of a pointwise layer: h * w * inputs * filters MACs, h * w * filters activations.
+    Width makes a `share` of that growth, from 0 to 1: width**2 = macs**share. Depth and resolution make the rest,
+    depth * resolution**2 = macs**(1 - share). Think of pointwise layers: h * w * filters activations each.
     """
-    macs = «depth * width**2 * resolution**2»
-    activations = «depth * width * resolution**2»
-    return macs, activations
+    width = «macs ** (share / 2)»
+    rest = «macs ** (1 - share)»
+    return «width * rest»
 ''',
-    "Width multiplies inputs and filters; resolution multiplies h and w; depth multiplies the number of layers.",
-    "Put the factors into the two products of the docstring and see which of them occur twice.",
-    "MACs: depth * width**2 * resolution**2. Activations have no inputs in their product: width counts once.",
+    "Which factors of depth * width**2 * resolution**2 does the number of activations have, and which only once?",
+    "Activations grow as depth * width * resolution**2: solve the docstring's two equations for width and for the rest.",
+    "width is the square root of macs**share; the rest is the second equation as it stands. Multiply them.",
 )
-def _growth(answer):
-    for d, w, r in ((1, 1, 1), (4, 1, 1), (1, 2, 1), (1, 1, 2), (1.2, 1.1, 1.15), (2, 3, 1.5)):
-        got = answer(d, w, r)
-        if not isinstance(got, (tuple, list)) or len(got) != 2:
-            raise Wrong(f"{answer.shown(d, w, r)} gave {_short(got)}, not a pair: MACs, activations.")
-        macs, activations = d * w**2 * r**2, d * w * r**2
-        for value, right, name, mistakes in (
-            (got[0], macs, "MACs", [(activations, "width multiplies the inputs and the filters, so it counts twice")]),
-            (got[1], activations, "activations", [(macs, "only the filters make outputs, so width counts once")]),
-        ):
-            if _same(value, right):
-                continue
-            mistakes += [(right / r, "h and w both grow: square the resolution"), (right / d, "depth adds layers")]
-            cause = next((message for wrong, message in mistakes if _same(value, wrong)), f"not {_short(right)}")
-            raise Wrong(f"{answer.shown(d, w, r)}: {name} grow by {_short(value)}: {cause}.")
-    return "for four times the MACs, depth and resolution grow activations fourfold, width only twofold."
+def _activation_growth(answer):
+    for macs, share in ((4, 1), (4, 0), (4, 0.5), (98, 0.3), (2, 0.25), (1, 0.7)):
+        width, rest = macs ** (share / 2), macs ** (1 - share)
+        mistakes = (
+            (macs, "those are the MACs; only the filters make outputs, so width counts once"),
+            (rest, "width makes the maps deeper, too: multiply by it"),
+            (width, "depth and resolution make activations as well: multiply by the rest"),
+            (macs**0.5, "the square root belongs to width alone; the rest counts in full"),
+        )
+        answer.compare((macs, share), width * rest, mistakes)
+    step = 1.2 * 1.1**2 * 1.15**2
+    share, macs = math.log(1.1**2) / math.log(step), plan("b7").macs / plan("b0").macs
+    real = plan("b7").activations / plan("b0").activations
+    return (
+        f"width's share in equation 3 is {share:.2f}, so B7's {macs:.0f} times B0's MACs would bring "
+        f"{answer(macs, share):.0f} times the activations. It has {real:.0f} times: its widths run ahead of equation 3."
+    )
 
 
 # ---------------------------------------------------------------- 06 Transfer learning

@@ -1289,40 +1289,34 @@ def _largest_batch(answer):
 
 @exercise(
     "05.4",
-    "What width saves",
+    "What a faster layer brings",
     "derive",
     '''
-def activation_growth(macs, share):
-    """By what factor the activations grow, when the MACs of a network grow `macs` times.
+def speed_up(share, factor):
+    """How many times as fast a network becomes, when layers that take a `share` of its time run `factor` times as fast.
 
-    Width makes a `share` of that growth, from 0 to 1: width**2 = macs**share. Depth and resolution make the rest,
-    depth * resolution**2 = macs**(1 - share). Think of pointwise layers: h * w * filters activations each.
+    share: from 0 up to, not including, 1. factor: above 0; np.inf takes the layers out altogether.
     """
-    width = «macs ** (share / 2)»
-    rest = «macs ** (1 - share)»
-    return «width * rest»
+    others = «1 - share»
+    faster = «share / factor»
+    return «1 / (others + faster)»
 ''',
-    "Which factors of depth * width**2 * resolution**2 does the number of activations have, and which only once?",
-    "Activations grow as depth * width * resolution**2: solve the docstring's two equations for width and for the rest.",
-    "width is the square root of macs**share; the rest is the second equation as it stands. Multiply them.",
+    "Call the old time 1. Which part of it stays as it is, and what becomes of the other part?",
+    "The new time is the sum of both parts: 1 - share stays, share becomes share / factor.",
+    "A speed-up is the old time over the new one.",
 )
-def _activation_growth(answer):
-    for macs, share in ((4, 1), (4, 0), (4, 0.5), (98, 0.3), (2, 0.25), (1, 0.7)):
-        width, rest = macs ** (share / 2), macs ** (1 - share)
+def _speed_up(answer):
+    for share, factor in ((0.4, 2.0), (0.17, math.inf), (0.83, 4.0), (0.5, 1.0), (0.5, 0.25), (0.0, 3.0)):
+        time = 1 - share + share / factor
         mistakes = (
-            (macs, "those are the MACs; only the filters make outputs, so width counts once"),
-            (rest, "width makes the maps deeper, too: multiply by it"),
-            (width, "depth and resolution make activations as well: multiply by the rest"),
-            (macs**0.5, "the square root belongs to width alone; the rest counts in full"),
+            (time, "that is the new time; the speed-up is the old one, 1, divided by it"),
+            (1 / (1 - share), "faster layers still take time: share / factor"),
+            (1 - share + share * factor, "times add up, speeds do not"),
+            (1 + share * factor, "times add up, speeds do not"),
+            (factor / share if share else math.inf, "only a part runs faster; the others take as long as before"),
         )
-        answer.compare((macs, share), width * rest, mistakes)
-    step = 1.2 * 1.1**2 * 1.15**2
-    share, macs = math.log(1.1**2) / math.log(step), plan("b7").macs / plan("b0").macs
-    real = plan("b7").activations / plan("b0").activations
-    return (
-        f"width's share in equation 3 is {share:.2f}, so B7's {macs:.0f} times B0's MACs would bring "
-        f"{answer(macs, share):.0f} times the activations. It has {real:.0f} times: its widths run ahead of equation 3."
-    )
+        answer.compare((share, factor), 1 / time, mistakes)
+    return f"taking out 17 % of the time makes {answer(0.17, math.inf):.2f} times as fast, and never more."
 
 
 # ---------------------------------------------------------------- 06 Transfer learning
@@ -1413,7 +1407,8 @@ def _balanced_accuracy(answer):
     full = rng.integers(1, 40, size=(4, 4)) * np.array([[1], [10], [3], [1]])
     gap = rng.integers(1, 9, size=(3, 3))
     gap[1] = 0
-    for counts in (np.array([[9, 1], [50, 50]]), full, gap):
+    missed = np.array([[8, 2], [5, 0]])
+    for counts in (np.array([[9, 1], [50, 50]]), full, gap, missed):
         images, right, there = counts.sum(1), np.diag(counts), counts.sum(1) > 0
         with np.errstate(all="ignore"):
             mistakes = [
@@ -1421,6 +1416,7 @@ def _balanced_accuracy(answer):
                 ((right / counts.sum(0)).mean(), "columns are guesses; the images of a class are in its row"),
                 ((right[there] / counts.sum(0)[there]).mean(), "columns are guesses; a class's images are in its row"),
                 (np.nansum(right / images) / len(counts), "divide by the number of classes that have images"),
+                ((right / images)[right > 0].mean(), "a class with images and no right answer counts, as 0"),
             ]
         got = answer(counts)
         if isinstance(got, float) and math.isnan(got):
@@ -1459,7 +1455,7 @@ def _steps_to_forget(answer):
     return "0.99 keeps half of ImageNet's statistics for 69 steps, 0.9 for 7."
 
 
-# ---------------------------------------------------------------- 08 Reading the paper again
+# ---------------------------------------------------------------- 07 From notebook to the world
 
 
 @exercise(
@@ -1670,6 +1666,9 @@ def _step_seconds(answer):
     return "with more devices each computes less but sends as much: that is where scaling out ends."
 
 
+# ---------------------------------------------------------------- 08 Reading the paper again
+
+
 @exercise(
     "08.1",
     "Does a count agree with a printed number?",
@@ -1692,6 +1691,8 @@ def _agrees(answer):
         (4.3938, "4.2", False, "a printed number allows half a unit of its last digit, no more"),
         (37.746, "37", False, "to whole numbers it is 38: round, do not cut off"),
         (37.4, "37", True, "rounded to whole numbers it is 37"),
+        (10.266, "9.9", False, "only digits behind the point are decimals: 9.9 has one"),
+        (10.266, "10.27", True, "only digits behind the point are decimals: 10.27 has two"),
         (1.8271, "1.8", True, "rounded to one decimal it is 1.8"),
         (1.79, "2.0", False, "to one decimal it is 1.8, and the difference counts in either direction"),
     ):
@@ -1708,7 +1709,7 @@ def gap(macs, top1, rival_macs, rival_top1):
     """By how many points a network beats its rivals at its own MACs; negative if it loses.
 
     The rivals, arrays in any order, are joined by straight lines over log(MACs).
-    None if no rivals lie on both sides of `macs`.
+    None unless rivals lie on both sides of `macs`, or at it.
     """
     order = np.argsort(rival_macs)
     x, y = «np.log(rival_macs[order])», «rival_top1[order]»

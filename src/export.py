@@ -179,7 +179,7 @@ def _litert(model, calibration):
     if calibration is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([np.asarray(x[None], "float32")] for x in calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]  # or an error: nothing stays float
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]  # or an error: no layer stays float
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel("ERROR")  # it would name a temporary folder

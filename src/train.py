@@ -6,9 +6,9 @@ r"""One training script for one CPU, several devices and several machines.
     python src/train.py cifar10 --epochs 3 --out runs/far --workers hostA:2222,hostB:2222 --index 1    (on hostB)
 
 A run that was killed continues when the same command is given again, on as many devices or machines as there are now.
-`--devices` beyond the GPUs of this machine are simulated on its CPU. Machines share the folder `--out`; instead of
-`--workers` and `--index` the variable TF_CONFIG may be set, as cloud services do. TPUs are not covered:
-`tf.distribute.TPUStrategy` could not be tried.
+`--devices` beyond the GPUs of this machine are simulated on its CPU. Machines share the folder `--out`, and stop at
+once if they find different settings or checkpoints; instead of `--workers` and `--index` the variable TF_CONFIG may
+be set, as cloud services do. TPUs are not covered: `tf.distribute.TPUStrategy` could not be tried.
 
 The engine is `tf.distribute`, which comes with TensorFlow. Keras holds the model, a strategy copies it to every device
 (a replica) and sums the gradients after each step. `keras.distribution` on JAX was tried too: it needs one package
@@ -34,6 +34,7 @@ import os
 import signal
 import sys
 import time
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from zipfile import BadZipFile
@@ -109,6 +110,9 @@ def strategy_of(args):
         task = dict(type="worker", index=args.index)
         os.environ["TF_CONFIG"] = json.dumps(dict(cluster=dict(worker=args.workers.split(",")), task=task))
     if "TF_CONFIG" in os.environ:
+        kind = json.loads(os.environ["TF_CONFIG"]).get("task", {}).get("type")
+        if args.devices or kind not in ("chief", "worker"):
+            raise Stop(f"TF_CONFIG is set, for a {kind}; allowed: a chief or a worker, without --devices.")
         print(f"joins {os.environ['TF_CONFIG']} and waits until all are there", flush=True)
         return tf.distribute.MultiWorkerMirroredStrategy()
     gpus, cpus = tf.config.list_physical_devices("GPU"), tf.config.list_physical_devices("CPU")
@@ -123,6 +127,34 @@ def strategy_of(args):
         if len(tf.config.list_logical_devices("CPU")) < count:
             raise Stop(f"--devices is {count}, but this process began with fewer; start one of its own.") from None
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
+
+
+def is_chief(resolver):
+    """Whether this process writes the files. `resolver`: the strategy's cluster_resolver, None for one machine."""
+    if resolver is None or resolver.task_type == "chief":
+        return True
+    return resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
+
+
+def everywhere(strategy, number):
+    """The whole number that each replica's process holds, (replicas,)."""
+    count = strategy.num_replicas_in_sync
+
+    def on_replica():
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.one_hot(replica, count, tf.constant(number, tf.int64), tf.constant(0, tf.int64))
+
+    return strategy.reduce("SUM", strategy.run(tf.function(on_replica)), axis=None).numpy()
+
+
+def refuse_differences(strategy, args, step):
+    """Raises Stop in every process, unless all have the same settings and are at the same step."""
+    if len(set(everywhere(strategy, zlib.crc32(json.dumps(settings_of(args)).encode())))) > 1:
+        raise Stop("the processes were started with different settings; give the same command on all machines.")
+    steps = everywhere(strategy, step)
+    if len(set(steps)) > 1:
+        found = f"checkpoints of steps {', '.join(str(one) for one in sorted(set(steps)))}"
+        raise Stop(f"the machines found {found} in --out; allowed: one folder that all of them share.")
 
 
 def scale_of(args, pixels):
@@ -165,6 +197,8 @@ class Trainer:
         if args.batch > len(self.x):
             raise Stop(f"--batch is {args.batch}; allowed: at most the {len(self.x)} training images.")
         self.steps = len(self.x) // args.batch
+        if round(args.warmup * self.steps) == args.epochs * self.steps:
+            raise Stop(f"--warmup is {args.warmup:g}; allowed: less than --epochs by one of the {self.steps} steps.")
         keras.utils.set_random_seed(args.seed)
         with strategy.scope():
             self.model = EfficientNet(scale_of(args, self.x.shape[1]), classes=int(self.y.max()) + 1)
@@ -174,6 +208,8 @@ class Trainer:
             self.schedule = schedule_of(args.rate, args.batch, args.epochs, args.warmup, self.steps)
             self.optimizer = keras.optimizers.SGD(self.schedule, momentum=0.9, nesterov=True)
             self.optimizer.build(self.model.trainable_variables)
+        with tf.device("CPU"):  # once: as NumPy arrays they would be written into the graph of every data set
+            self.x, self.y, self.x_test, self.y_test = map(tf.constant, (self.x, self.y, self.x_test, self.y_test))
         dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
         self.random = [layer.seed_generator.state for layer in dropouts if layer.rate]
         self.step, self.losses, self.top1 = 0, [], []
@@ -255,7 +291,7 @@ class Trainer:
     def restore(self, path):
         """Goes back to a saved state."""
         about, state = read_checkpoint(path)
-        for variable, value in zip(self.variables(), state):
+        for variable, value in zip(self.variables(), state, strict=True):
             variable.assign(value)
         self.step, self.losses, self.top1 = about["step"], about["losses"], about["top1"]
 
@@ -291,15 +327,20 @@ def run(args):
         refuse_changes(checkpoint, args)
     try:
         strategy = strategy_of(args)
+        step = read_checkpoint(checkpoint)[0]["step"] if checkpoint.exists() else 0
+        refuse_differences(strategy, args, step)
         trainer = Trainer(args, strategy)
     except (ValueError, OSError, tf.errors.OpError) as error:  # architecture and datasets say it in one line
         raise Stop(str(error).splitlines()[0]) from error
-    chief = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id == 0
+    chief = is_chief(strategy.cluster_resolver)
     last = args.epochs * trainer.steps
-    if checkpoint.exists():
+    if step == last and (folder / "result.json").exists():
+        print(f"{folder} is finished: {last} steps. See its result.json, or train into another --out.")
+        return 0
+    if step:
         trainer.restore(checkpoint)
     if chief:
-        begun = f"goes on after step {trainer.step}" if trainer.step else "starts"
+        begun = f"goes on after step {step}" if step else "starts"
         images = f"{trainer.replicas} x {args.batch // trainer.replicas}"
         print(f"{folder} {begun}: {last} steps of {images} images, replicas x the share of each", flush=True)
     stopped = catch_signals()
@@ -312,9 +353,11 @@ def run(args):
             if trainer.step == epoch_end:
                 trainer.top1.append(trainer.test())
         except tf.errors.OpError as error:
-            if trainer.strategy.cluster_resolver is None:
+            if strategy.cluster_resolver is None or isinstance(error, tf.errors.ResourceExhaustedError):
                 raise
-            raise Stop(f"lost another process after step {before}. {resume_hint(folder)}", status=3) from error
+            cause = error.message.splitlines()[0][:100]
+            message = f"lost another process after step {before} ({cause}). {resume_hint(folder)}"
+            raise Stop(message, status=3) from error
         if not chief:
             continue
         trainer.save(checkpoint)
@@ -332,23 +375,24 @@ def run(args):
     if trainer.step < last:
         raise Stop(f"stopped after step {trainer.step}. {resume_hint(folder)}", status=130)
     if chief:
-        begin, since = warm or (start, first)
+        begin, since = warm or (start, trainer.step)
         finish(trainer, folder, (trainer.step - since) * args.batch / (time.perf_counter() - begin))
     return 0
 
 
 def finish(trainer, folder, speed):
-    """Writes curve, result and weights, and prints the result."""
+    """Writes curve, result and weights, and prints the result. `speed`: images/s, 0 if there was no time to measure."""
     rates = [f"{float(trainer.schedule(step)):.6g}" for step in range(trainer.step)]
     rows = [dict(step=i, loss=f"{loss:.6f}", rate=rate) for i, (loss, rate) in enumerate(zip(trainer.losses, rates), 1)]
     write_rows(folder / "curve.csv", rows)
-    result = dict(top1=trainer.top1, images_per_second=round(speed, 1), replicas=trainer.replicas)
+    result = dict(top1=trainer.top1, images_per_second=round(speed, 1) or None, replicas=trainer.replicas)
     text = json.dumps(result | dict(settings=settings_of(trainer.args)), indent=1)
     write_atomically(folder / "result.json", lambda file: file.write(text.encode()))
     part = folder / "part.weights.h5"
     trainer.model.save_weights(part)
     os.replace(part, folder / "final.weights.h5")
-    print(f"\ntest top-1 {trainer.top1[-1]:.2f} %, {speed:.0f} images/s after the first --every steps; see {folder}")
+    measured = f", {speed:.0f} images/s after the first --every steps, tests and checkpoints included" if speed else ""
+    print(f"\ntest top-1 {trainer.top1[-1]:.2f} %{measured}; see {folder}")
 
 
 def scalar(name, value, step):

@@ -1,5 +1,6 @@
 """The training script: real processes over loopback, killed and continued, train as one unbroken process does."""
 
+import json
 import os
 import signal
 import socket
@@ -26,13 +27,13 @@ def start(out, *more, settings=SETTINGS):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def start_two(out):
-    """Two processes that train together, on ports that the system has just found free."""
+def start_two(*arguments):
+    """Two processes that train together, on ports that the system has just found free. For both, or each: out, ..."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     workers = ",".join(f"127.0.0.1:{s.getsockname()[1]}" for s in sockets)
     for s in sockets:
         s.close()
-    return [start(out, "--workers", workers, "--index", str(i)) for i in range(2)]
+    return [start(*arguments[i % len(arguments)], "--workers", workers, "--index", str(i)) for i in range(2)]
 
 
 def saved(out):
@@ -70,7 +71,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def running(folder):
     """The processes that later tests kill start now, side by side with the first run in this process."""
-    processes = [*start_two(folder / "two"), start(folder / "random", settings=RANDOM)]
+    processes = [*start_two([folder / "two"]), start(folder / "random", settings=RANDOM)]
     two, random = Killer(processes[1], folder / "two", 4), Killer(processes[2], folder / "random", 4)
     yield processes[0], two, random
     for process in processes:
@@ -97,7 +98,7 @@ def test_a_lost_worker_stops_the_other_and_the_run_goes_on_to_the_same_end(folde
     assert 4 <= broken["step"] < 20 and not list(out.glob("*.part"))
     np.testing.assert_allclose(broken["losses"], unbroken["losses"][: broken["step"]], rtol=1e-3)
 
-    for process in start_two(out):
+    for process in start_two([out]):
         _, message = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, message
     both = saved(out)
@@ -167,6 +168,42 @@ def test_a_changed_setting_is_refused_in_one_line(folder, unbroken, capsys):
     assert "--batch is 50" in line and "begun with 100" in line and line.count("\n") == 1
 
 
+def test_a_finished_run_stays_as_it_is(folder, unbroken, capsys):
+    before = (folder / "one" / "result.json").read_bytes()
+    assert train.main([*SETTINGS, "--out", str(folder / "one")]) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert (folder / "one" / "result.json").read_bytes() == before
+
+
+def test_machines_that_disagree_stop_at_once(tmp_path, folder, unbroken):
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    shared.mkdir()
+    (shared / "checkpoint.npz").write_bytes((folder / "one" / "checkpoint.npz").read_bytes())
+    for first, second, words in (
+        ([shared], [own], "checkpoints of steps 0, 20"),
+        ([own], [own, "--seed", "1"], "different settings"),
+    ):
+        for process in start_two(first, second):
+            _, message = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 2 and words in message and "Traceback" not in message
+    assert not own.exists()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "task", "chief"),
+    [
+        (["worker"], ("worker", 0), True),
+        (["worker"], ("worker", 1), False),
+        (["chief", "worker"], ("chief", 0), True),
+        (["chief", "worker"], ("worker", 0), False),
+    ],
+)
+def test_one_process_writes(jobs, task, chief):
+    cluster = tf.train.ClusterSpec({job: ["a:1", "b:1"][: 1 if job == "chief" else 2] for job in jobs})
+    assert train.is_chief(tf.distribute.cluster_resolver.SimpleClusterResolver(cluster, "", *task)) == chief
+    assert train.is_chief(None)
+
+
 def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path, folder, unbroken, capsys):
     whole = (folder / "one" / "checkpoint.npz").read_bytes()
     (tmp_path / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
@@ -189,6 +226,7 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path, folder, unbroken,
         ("cifar10 --out x --index 0", "go together"),
         ("cifar10 --out x --workers a:1 --index 0 --devices 2", "without --devices"),
         ("cifar10 --out x --workers a:1,b:1 --index 2", "allowed: 0 to 1"),
+        ("cifar10 --out x --epochs 1 --warmup 0.99", "one of the 15 steps"),
         ("cifar10 --out x --width -1", "width"),
         ("cifar10 --out x --width 0", "width"),
         ("cifar10 --out x --devices 99", "began with fewer"),
@@ -201,6 +239,14 @@ def test_wrong_arguments_give_one_line(arguments, words, tmp_path, monkeypatch, 
     out, err = capsys.readouterr()
     assert words in err and err.count("\n") == 1 and err.startswith("train.py: ") and not out
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "more"), [("evaluator", ()), ("worker", ("--devices", "2"))])
+def test_a_tf_config_that_cannot_be_used_gives_one_line(kind, more, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(dict(cluster=dict(worker=["a:1"]), task=dict(type=kind, index=0))))
+    assert train.main(["cifar10", "--out", str(tmp_path / "x"), *more]) == 2
+    line = capsys.readouterr().err
+    assert f"for a {kind}" in line and line.count("\n") == 1
 
 
 def test_each_image_goes_to_one_process_and_the_order_follows_from_seed_and_epoch():

@@ -11,9 +11,10 @@ that very head (same optimizer, same seed) and train everything: in `batch norm 
 their ImageNet statistics, scale and offset, in `batch norm trained` they use the batch's and go on averaging.
 
 Every row without --full is trained on the first IMAGES training images and tested on the first TEST test images, at
-every size and in every regime, so that rows compare; Keras downloads CIFAR-10 for them once, unless it is there. The learning rates serve all networks, sizes and seeds. Those of
-the heads were not searched for; for fine-tuning two were compared for each optimizer, once, with Lite0 at 32 pixels
-and its batch norm frozen, 1,000 training images to learn and 500 others of the training set to choose by.
+every size and in every regime, so that rows compare. CIFAR-10 is downloaded by Keras, unless it is there. The learning
+rates serve all networks, sizes and seeds. Those of the heads were not searched for; for fine-tuning two were compared
+for each optimizer, once, with Lite0 at 32 pixels and its batch norm frozen, 1,000 training images to learn and 500
+others of the training set to choose by.
 
 CPU time of Lite0, both cores together, measured on a busy machine: 1.1 ms for the features of an image at 32 pixels,
 11 at 96, 58 at 224; 8 ms to train everything on an image at 32 pixels, 51 at 96. On two free cores that makes about

@@ -288,9 +288,8 @@ class Trainer:
         about = dict(step=self.step, losses=self.losses, top1=self.top1, settings=settings_of(self.args))
         write_atomically(path, lambda file: np.savez(file, about=json.dumps(about), **state))
 
-    def restore(self, path):
-        """Goes back to a saved state."""
-        about, state = read_checkpoint(path)
+    def restore(self, about, state):
+        """Goes back to a saved state, as `read_checkpoint` returns it."""
         for variable, value in zip(self.variables(), state, strict=True):
             variable.assign(value)
         self.step, self.losses, self.top1 = about["step"], about["losses"], about["top1"]
@@ -305,12 +304,11 @@ def read_checkpoint(path):
         raise Stop(f"{path} cannot be read ({error}); move it away to start over.") from error
 
 
-def refuse_changes(path, args):
-    """Raises Stop if a checkpoint is of a run with other settings."""
-    before = read_checkpoint(path)[0]["settings"]
+def refuse_changes(before, args):
+    """Raises Stop if a checkpoint, whose settings were `before`, is of another run."""
     for name, value in settings_of(args).items():
         if before.get(name) != value:
-            begun = f"{path.parent} was begun with {before.get(name)}"
+            begun = f"{Path(args.out)} was begun with {before.get(name)}"
             raise Stop(f"--{name.replace('_', '-')} is {value}, but {begun}: use that, or another --out.")
 
 
@@ -323,28 +321,30 @@ def run(args):
     """Trains from the last checkpoint to the end. Returns the exit status."""
     folder = Path(args.out)
     checkpoint = folder / "checkpoint.npz"
-    if checkpoint.exists():
-        refuse_changes(checkpoint, args)
+    about, state = read_checkpoint(checkpoint) if checkpoint.exists() else (None, None)
+    first = about["step"] if about else 0
+    if about:
+        refuse_changes(about["settings"], args)
     try:
         strategy = strategy_of(args)
-        step = read_checkpoint(checkpoint)[0]["step"] if checkpoint.exists() else 0
-        refuse_differences(strategy, args, step)
+        if strategy.cluster_resolver:
+            refuse_differences(strategy, args, first)
         trainer = Trainer(args, strategy)
     except (ValueError, OSError, tf.errors.OpError) as error:  # architecture and datasets say it in one line
         raise Stop(str(error).splitlines()[0]) from error
     chief = is_chief(strategy.cluster_resolver)
     last = args.epochs * trainer.steps
-    if step == last and (folder / "result.json").exists():
+    if first == last and (folder / "result.json").exists():
         print(f"{folder} is finished: {last} steps. See its result.json, or train into another --out.")
         return 0
-    if step:
-        trainer.restore(checkpoint)
+    if about:
+        trainer.restore(about, state)
     if chief:
-        begun = f"goes on after step {step}" if step else "starts"
+        begun = f"goes on after step {first}" if first else "starts"
         images = f"{trainer.replicas} x {args.batch // trainer.replicas}"
         print(f"{folder} {begun}: {last} steps of {images} images, replicas x the share of each", flush=True)
     stopped = catch_signals()
-    start, first, warm = time.perf_counter(), trainer.step, None
+    start, warm = time.perf_counter(), None
     logs = tf.summary.create_file_writer(str(folder / "logs")) if chief else tf.summary.create_noop_writer()
     while trainer.step < last and not stopped:
         before, epoch_end = trainer.step, (trainer.step // trainer.steps + 1) * trainer.steps

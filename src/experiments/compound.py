@@ -136,10 +136,9 @@ def keys():
     search = [(name, 2) for name, point in GRID.items() if point not in IN_SHAPES]
     search = grid(search, EPOCHS, SEEDS[:3], ["fashion_mnist"])
     largest = [("base", 1)] + [(name, 4) for name in SHAPES]
-    budgets = [(seed, epochs) for seed in SEEDS for epochs in OTHER_EPOCHS]
-    other = [run for seed, epochs in budgets for run in grid(largest, epochs, [seed], ["fashion_mnist"])]
+    budgets = [grid(largest, epochs, [seed], ["fashion_mnist"]) for seed in SEEDS for epochs in OTHER_EPOCHS]
     sweep = grid([("depth", 8), ("width", 8)], EPOCHS, SEEDS[:3], ["fashion_mnist"])
-    return fashion + search + cifar + other + sweep
+    return fashion + search + cifar + sum(budgets, []) + sweep
 
 
 def main(arguments):

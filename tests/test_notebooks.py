@@ -1,6 +1,8 @@
 """The notebooks as documents: every rule of lint.py on every notebook, and every rule on something it must notice."""
 
+import base64
 import copy
+import struct
 import tomllib
 from pathlib import Path
 
@@ -45,15 +47,18 @@ def good(name="00_start.ipynb"):
     markdown, code = new_markdown_cell, new_code_cell
     cells = [
         slide(markdown(f"# Start here\n\n{badge(name)}\n\n## What you will be able to do\n- read"), "slide"),
-        slide(markdown("## Before you start\n\n" + "word " * 700)),
+        slide(markdown("## Before you start\n\n" + "word " * 700), "subslide"),
         slide(code(setup_cell(), outputs=[new_output("stream", text="keras 3\n")]), "skip", "nbval-ignore-output"),
-        slide(markdown(predict + "\n\n![A net](../imgs/)\n\n[the plan](../src/architecture.py#L1)\n\n`[code](none)`")),
+        slide(
+            markdown(predict + "\n\n![A net](../imgs/)\n\n[the plan](../src/architecture.py#L1)\n\n`[code](none)`"),
+            "subslide",
+        ),
         slide(code("import math\n\nimport numpy as np\nfrom architecture import plan\nfrom exercises import check")),
         slide(code("show(fig)", outputs=[picture])),
         slide(markdown(predict), "fragment"),
         slide(markdown(predict), "subslide"),
         slide(markdown("**In this notebook we:** read\n\n## Exercises"), "slide"),
-        *(slide(code(exercises.cell(n))) for n in exercises.EXERCISES if n[:2] == name[:2]),
+        *(slide(code(exercises.cell(n)), "subslide") for n in exercises.EXERCISES if n[:2] == name[:2]),
         slide(markdown("## References\n- Tan & Le"), "notes"),
     ]
     nb = new_notebook(cells=cells, metadata=dict(kernelspec=dict(KERNELSPEC), language_info=dict(name="python")))
@@ -97,6 +102,8 @@ error = new_output("error", ename="ValueError", evalue="no", traceback=[])
 bare_picture = new_output("display_data", {"image/png": "iVBORw0KGgo="})
 short_alt = new_output("display_data", {"image/png": "iVBORw0KGgo="}, metadata={"image/png": {"alt": "a figure"}})
 big_picture = new_output("display_data", {"image/png": "A" * 500_000}, metadata=short_alt.metadata)
+header = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 900, 800)).decode()
+high_picture = new_output("display_data", {"image/png": header}, metadata=short_alt.metadata)
 place = "/" + "home" + "/ann/series"
 
 BAD = [  # rule, what is done to the good notebook, words of the message
@@ -153,6 +160,8 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("local_links_exist", text(3, "![A net]", "<a href='none.md'>x</a>"), "none.md"),
     ("slides_marked", lambda n: n.nb.cells[1].metadata.pop("slideshow"), "slide type None"),
     ("slides_marked", lambda n: n.nb.cells[1].metadata.slideshow.update(slide_type="page"), "'page'"),
+    ("slides_fit", change(CODE, source="x = 1\n" * 25, outputs=[new_output("stream", text="1\n" * 20)]), "'subslide'"),
+    ("slides_fit", change(PICTURE, outputs=[high_picture]), "from cell 3 to cell 6"),
     ("length", text(1, "word ", ""), "words"),
     ("length", text(1, "word ", "word word word word "), "words"),
 ]

@@ -1,6 +1,6 @@
 """Time and memory of one forward pass on the CPU: B0 to B7 and what a user would take instead; B0 layer by layer.
 
-    python src/experiments/latency.py            writes data/measured/latency.csv, latency_blocks.csv (15 minutes)
+    python src/experiments/latency.py            writes data/measured/latency.csv, latency_blocks.csv (five minutes)
     python src/experiments/latency.py --quick    the same in about a minute, two networks; writes nothing
 
 Random weights, float32, one `tf.function` per network and batch size: this script needs the TensorFlow backend. The

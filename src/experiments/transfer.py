@@ -1,9 +1,9 @@
-"""Transfer to CIFAR-10: one pretrained network, three input sizes, three regimes, Adam and SGD, three seeds.
+"""Transfer to CIFAR-10: pretrained networks, three input sizes, three regimes, Adam and SGD, three seeds.
 
     python src/experiments/transfer.py                      writes data/measured/transfer.csv, transfer_confusion.csv
     python src/experiments/transfer.py --weights imagenet   the same with B0, B1 and B2, which Keras downloads
     python src/experiments/transfer.py --full               all 50,000 + 10,000 images, rows of their own
-    python src/experiments/transfer.py --quick              two regimes in a minute, shipped images; writes nothing
+    python src/experiments/transfer.py --quick              frozen, two sizes, shipped images, a minute; no table
 
 `frozen` trains a linear softmax head on features of the untouched network; they are computed once for each network
 and input size, of each image and its mirror image, and kept in data/cache/. The two fine-tuned regimes start from

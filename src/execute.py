@@ -28,9 +28,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow starts without its log
 if "google.colab" in sys.modules and not Path("../src/architecture.py").exists():
     os.system("git clone --depth 1 https://github.com/{repository}")
-    os.chdir("{name}/notebooks")
+    os.chdir("{name}/notebooks" if Path("{name}").is_dir() else ".")
 root = next((p for p in [Path.cwd(), *Path.cwd().parents] if (p / "src/architecture.py").exists()), None)
-assert root, "src/architecture.py not found: open this notebook inside a copy of the whole repository."
+assert root, "src/architecture.py not found: open this notebook inside a copy of the repository, or clone it again."
 sys.path.insert(0, str(root / "src"))
 import keras
 

@@ -8,12 +8,15 @@ An exercise is one entry: a solution in which guillemets mark «what the learner
 solution with `...` in their place, so the two cannot drift apart. Checks test properties on several inputs.
 """
 
+import ast
+import inspect
 import math
 import re
+import textwrap
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -75,7 +78,7 @@ def check(number, answer):
 def hint(number, level=1):
     """Prints one hint; each level says more than the one before. Raises ValueError for a level that does not exist."""
     hints = find(number).hints
-    if level not in range(1, len(hints) + 1):
+    if not isinstance(level, Integral) or level not in range(1, len(hints) + 1):
         raise ValueError(f"level is {level!r}; allowed: 1 to {len(hints)}.")
     print(f"Hint {level} of {len(hints)}: {hints[level - 1]}")
 
@@ -108,7 +111,11 @@ def verdict(number, answer):
         holes = "the ..." if entry.stub.count("...") == 1 else "each ..."
         return False, f'○ {number} not answered yet: replace {holes} in {entry.name}. Stuck? hint("{number}")'
     except Wrong as wrong:
+        if _left_open(answer):
+            return False, f'○ {number} not finished: a ... is left in {entry.name}. Stuck? hint("{number}")'
         return False, f"✗ {number} {wrong}"
+    except (TypeError, ValueError):  # from a check that took a ragged answer for an array
+        return False, f"✗ {number} {entry.name} gave something that is not an array of numbers."
 
 
 def find(number):
@@ -181,6 +188,16 @@ def _same_code(answer, entry):
     return all(getattr(ours, part) == getattr(theirs, part, None) for part in ("co_code", "co_consts", "co_names"))
 
 
+def _left_open(answer):
+    """Whether a `...` is left in a function's source; one inside an index, x[..., 0], is no hole."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
+    except (OSError, TypeError, SyntaxError):  # no source, as of a built-in function, or a lambda torn out of its line
+        return False
+    indices = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Subscript) for part in ast.walk(node.slice)}
+    return any(getattr(node, "value", None) is ... and id(node) not in indices for node in ast.walk(tree))
+
+
 def _same(got, right):
     """Equal shape and, to 5 digits, equal numbers."""
     try:
@@ -251,12 +268,12 @@ def _biggest_under(answer):
 def activation_map(features, kernel, class_index):
     """How much each position speaks for one class.
 
-    features: (h, w, c), before pooling; kernel: (c, classes), of the last dense layer. Returns (h, w).
+    features: (h, w, c), not yet averaged; kernel: (c, classes), the matrix w of the last layer. Returns (h, w).
     """
     weights = «kernel[:, class_index]»
     return «features @ weights»
 ''',
-    "The dense layer has one weight per channel and class. Which of them belong to this class?",
+    "The last layer has one weight per channel and class. Which of them belong to this class?",
     "One column of the kernel: kernel[:, class_index], of shape (c,).",
     "At each position, multiply the c features by the c weights and add up: features @ weights.",
 )
@@ -295,21 +312,25 @@ def top_k(logits, k):
     "np.argsort sorts upwards: sort the negative probabilities and keep the first k.",
 )
 def _top_k(answer):
-    logits = np.array([0.3, 2.5, -1.0, 4.0, 1.2, 3.1, -2.0, 0.9])
-    for shift, k in ((0, 3), (0, 1), (0, 8), (1000, 3), (-1000, 5)):
+    even, steep = np.array([0.3, 2.5, -1.0, 4.0, 1.2, 3.1, -2.0, 0.9]), np.array([0, 0, 1000.0, 0, 0, 0, 0, 0])
+    cases = [(even, 0, 3), (even, 0, 1), (even, 0, 8), (even, 1000, 3), (even, -1000, 5), (steep, 0, 1)]
+    for logits, shift, k in cases:
         args = (logits + shift, k)
         got, shown = answer(*args), answer.shown(*args)
         if not isinstance(got, (tuple, list)) or len(got) != 2:
             raise Wrong(f"{shown} gave {_short(got)}, not two arrays: the classes, and their probabilities.")
-        exponentials = np.exp(logits)
+        exponentials = np.exp(logits - logits.max())
         right = np.argsort(-logits)[:k]
         best, probabilities = (np.asarray(part) for part in got)
         if probabilities.dtype.kind == "f" and not np.isfinite(probabilities).all():
-            cause = "with logits this large exp overflows" if shift > 0 else "with logits this small exp gives 0"
+            cause = "with logits this small exp gives 0" if shift < 0 else "with logits this large exp overflows"
             raise Wrong(f"{shown} gave probabilities that are not numbers: {cause}; subtract the largest logit first.")
         if not _same(best, right):
-            cause = _order_mistake(best, logits, k)
+            overflow = "one logit is 1000 here, and exp overflows; subtract the largest logit first"
+            cause = overflow if logits is steep else _order_mistake(best, logits, k)
             raise Wrong(f"{shown} found the classes {best.tolist()}, not {right.tolist()}: {cause}.")
+        if _same(probabilities, exponentials[right] / exponentials.sum()):
+            continue
         for value, message in (
             (exponentials[right] / exponentials[right].sum(), "divide by the sum over all classes, not just k"),
             (exponentials[right] * math.exp(shift) if shift < 700 else np.inf, "divide by the sum of the exponentials"),
@@ -318,8 +339,7 @@ def _top_k(answer):
         ):
             if k < len(logits) and _same(probabilities, value):
                 raise Wrong(f"{shown}: the classes are right, their probabilities are not; {message}.")
-        if not _same(probabilities, exponentials[right] / exponentials.sum()):
-            raise Wrong(f"{shown}: the classes are right, their probabilities are not; look at the softmax.")
+        raise Wrong(f"{shown}: the classes are right, their probabilities are not; look at the softmax.")
     return "probabilities sum to 1 over all classes, and logits shifted by 1000 give the same."
 
 
@@ -351,7 +371,7 @@ def conv_macs(size, kernel, inputs, filters, stride, groups=1):
 )
 def _conv_macs(answer):
     layers = ((56, 3, 24, 48, 1, 1), (14, 1, 96, 40, 1, 1), (28, 5, 16, 16, 2, 1), (7, 3, 8, 32, 2, 1),
-              (28, 3, 48, 48, 1, 48), (15, 5, 12, 24, 2, 4))  # fmt: skip
+              (28, 3, 48, 48, 1, 48), (15, 5, 12, 24, 2, 4), (9, 3, 4, 6, 2, 1), (11, 3, 4, 6, 3, 1))  # fmt: skip
     for size, k, inputs, filters, stride, groups in layers:
         depthwise = groups == inputs == filters
         dense = Conv("layer", inputs, filters, size, k, stride, depthwise).macs
@@ -378,7 +398,7 @@ def _conv_macs(answer):
     "Depthwise convolution in loops",
     "modify",
     '''
-def depthwise(image, kernels):
+def depthwise_loops(image, kernels):
     """Filters each channel with its own kernel: stride 1, zeros around ("same").
 
     image: (h, w, c), kernels: (k, k, c) with odd k. Returns (h, w, c).
@@ -458,6 +478,8 @@ def _grouped_params(answer):
         answer.compare((k, inputs, filters, groups), dense // groups, mistakes)
     uneven = (
         ((3, 24, 48, 5), "neither"),
+        ((3, 25, 47, 4), "neither"),
+        ((3, 25, 49, 4), "neither"),
         ((3, 25, 48, 4), "filters, not inputs"),
         ((3, 24, 50, 4), "inputs, not filters"),
     )
@@ -540,6 +562,8 @@ def _largest_rank_one(answer):
             raise Wrong(f"{shown} gave {found}, not two arrays of shapes {shapes[0]} and {shapes[1]}.")
         spatial = np.asarray(got[0], dtype=float)[..., 0].reshape(k * k, channels).T
         mixing = np.asarray(got[1], dtype=float)[0, 0]
+        if not (np.isfinite(spatial).all() and np.isfinite(mixing).all()):
+            raise Wrong(f"{shown} gave values that are not numbers: is there a root of something negative?")
         matrices = kernel.transpose(2, 0, 1, 3).reshape(channels, k * k, n)
         u, s, vt = np.linalg.svd(matrices, full_matrices=False)
         error = np.sum((matrices - spatial[:, :, None] * mixing[:, None, :]) ** 2)

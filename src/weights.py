@@ -11,6 +11,7 @@ import hashlib
 import os
 from dataclasses import replace
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 
 import keras
@@ -69,7 +70,7 @@ def classify(image, variant="lite0", top=5):
     resized to the variant's resolution as `datasets.photo` does it. The model is kept for the next call.
     Raises ValueError, in one line, for an image that cannot be used, and whatever `pretrained` raises.
     """
-    if isinstance(top, bool) or top not in range(1, 1001):
+    if isinstance(top, bool) or not isinstance(top, Integral) or top not in range(1, 1001):
         raise ValueError(f"top is {top!r}; allowed: a whole number from 1 to 1000.")
     crop = _prepared(image, find_scale(variant).resolution).astype("float32")
     probabilities = keras.ops.convert_to_numpy(_model(variant)(crop[None], training=False))[0]

@@ -367,11 +367,16 @@ def dead_links(text, folder):
 
 @rule
 def slides_marked(notebook):
-    """Every cell says what it is in the slide show."""
+    """Every cell says what it is in the slide show, and what answers a prediction waits for a click."""
+    asked = False
     for i, cell in enumerate(notebook.nb.cells):
         kind = cell.metadata.get("slideshow", {}).get("slide_type")
         if kind not in SLIDES:
             yield f"cell {i} has slide type {kind!r}; metadata.slideshow.slide_type is one of {', '.join(SLIDES)}"
+        if asked and kind == "-":
+            yield f"cell {i} follows a prediction on the same slide: make it a 'fragment' or a 'subslide'"
+        if kind != "skip":
+            asked = "<summary>Answer" in cell.source
 
 
 @rule

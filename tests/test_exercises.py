@@ -1,5 +1,6 @@
 """Every exercise: the solution, another right answer, the stub, and wrong answers whose message names the mistake."""
 
+import linecache
 import math
 import re
 
@@ -14,8 +15,10 @@ SCOPE = dict(np=np, math=math, plan=plan, compound_scale=compound_scale)  # what
 
 
 def define(source, name):
-    scope = dict(SCOPE)
-    exec(source, scope)
+    """The function, as a notebook's cell defines it: its source stays known."""
+    scope, cell = dict(SCOPE), f"<cell {abs(hash(source))}>"
+    linecache.cache[cell] = len(source), None, source.splitlines(keepends=True), cell
+    exec(compile(source, cell, "exec"), scope)
     return scope[name]
 
 
@@ -151,7 +154,12 @@ WRONG = [
     ("00.3", edited("00.3", (" / exponentials.sum()", "")), r"divide by the sum of the exponentials"),
     ("00.3", edited("00.3", ("best, probabilities[best]", "best, logits[best]")), r"softmax comes first"),
     ("00.3", lambda logits, k: np.argsort(-logits)[:k], r"not two arrays"),
+    ("00.3", edited("00.3", ("logits.max()", "logits.mean()")), r"exp overflows; subtract the largest"),
+    ("00.3", lambda logits, k: (np.arange(k), [1.0, [2]]), r"not an array of numbers"),
+    ("00.3", lambda logits, k: ([None, 1, 2], np.ones(3)), r"found the classes|not an array of numbers"),
     ("01.1", edited("01.1", ("math.ceil(size / stride)", "size // stride")), r"round up"),
+    ("01.1", edited("01.1", ("math.ceil(size / stride)", "round(size / stride)")), r"round up|not"),
+    ("01.1", edited("01.1", ("math.ceil(size / stride)", "size // stride + size % stride")), r"gave .* not"),
     ("01.1", edited("01.1", (" // groups", "")), r"groups are missing"),
     ("01.1", edited("01.1", ("kernel**2", "kernel")), r"square it"),
     ("01.1", edited("01.1", ("output_size**2 *", "size**2 *")), r"pixels of the output"),
@@ -167,6 +175,10 @@ WRONG = [
     ("01.3", edited("01.3", ("* filters", "* (filters // groups)")), r"that is one group"),
     ("01.3", edited("01.3", (" and filters % groups == 0", "")), r"divides inputs, not filters.*must raise ValueError"),
     ("01.3", edited("01.3", ("if not fits", "if False")), r"gave .*must raise ValueError"),
+    ("01.3", edited("01.3", ("inputs % groups == 0 and filters % groups == 0", "(inputs + filters) % groups == 0")),
+     r"must raise ValueError"),
+    ("01.3", edited("01.3", ("inputs % groups == 0 and filters % groups == 0", "inputs % groups == filters % groups")),
+     r"must raise ValueError"),
     ("01.4", lambda kernel, filters: 1 / (1 / filters + 1 / kernel**2), r"turn it over"),
     ("01.4", edited("01.4", ("kernel**2", "kernel")), r"square it"),
     ("01.4", edited("01.4", ("1 / filters + ", "")), r"depthwise convolution costs too"),
@@ -177,6 +189,7 @@ WRONG = [
     ("01.5", edited("01.5", ("= u[:, 0]", "= u[0]")), r"raised ValueError|first column"),
     ("01.5", edited("01.5", ("kernel[:, :, c]", "kernel[:, :, 0]")), r"one SVD per input channel"),
     ("01.5", lambda kernel: kernel, r"not two arrays of shapes"),
+    ("01.5", edited("01.5", ("s[0] * vt[0]", "np.sqrt(s[0] * vt[0])")), r"not numbers: is there a root"),
     ("02.1", edited("02.1", ("int(inputs * ratio)", "int(wide * ratio)")), r"share of the expanded channels"),
     ("02.1", edited("02.1", (" + narrow + wide", "")), r"has biases too"),
     ("02.1", edited("02.1", ("2 * wide * narrow + narrow + wide", "wide * narrow + narrow")), r"second widens again"),
@@ -348,7 +361,7 @@ class TestEach:
             filled = ["..." if j == i else gap[1:-1] for j, gap in enumerate(gaps)] + [""]
             answer = define("".join(part + fill for part, fill in zip(parts, filled)), find(number).name)
             right, line = verdict(number, answer)
-            assert not right and "\n" not in line
+            assert not right and line.startswith("○") and "\n" not in line
 
     def test_the_stub_is_the_solution_with_gaps(self, number):
         pattern = ".+?".join(map(re.escape, stub(number).split("...")))
@@ -367,8 +380,9 @@ class TestEach:
             assert capsys.readouterr().out == f"Hint {level} of {len(entry.hints)}: {entry.hints[level - 1]}\n"
         solution(number)
         assert capsys.readouterr().out == entry.solution + "\n"
-        with pytest.raises(ValueError, match="level is 9; allowed: 1 to"):
-            hint(number, 9)
+        for level in (9, 1.0, "1"):
+            with pytest.raises(ValueError, match=f"level is {level!r}; allowed: 1 to"):
+                hint(number, level)
 
     def test_an_answer_that_raises_is_reported_in_one_line(self, number):
         def broken(*args):
@@ -400,6 +414,13 @@ def test_a_wrong_answer_is_named(number, answer, words):
     right, line = verdict(number, answer)
     assert not right and line.startswith(f"✗ {number} ") and "\n" not in line
     assert re.search(words, line), line
+
+
+def test_an_ellipsis_in_an_index_is_no_gap():
+    answer = edited("00.2", ("kernel[:, class_index]", "kernel[..., 0]"))
+    assert verdict("00.2", answer)[1].startswith("✗")
+    answer = edited("00.2", ("kernel[:, class_index]", "kernel[..., class_index]"))
+    assert verdict("00.2", answer)[0]
 
 
 def test_kinds_rise_within_a_lesson():

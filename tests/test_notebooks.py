@@ -53,7 +53,10 @@ def good(name="00_start.ipynb"):
             markdown(predict + "\n\n![A net](../imgs/)\n\n[the plan](../src/architecture.py#L1)\n\n`[code](none)`"),
             "subslide",
         ),
-        slide(code("import math\n\nimport numpy as np\nfrom architecture import plan\nfrom exercises import check")),
+        slide(
+            code("import math\n\nimport numpy as np\nfrom architecture import plan\nfrom exercises import check"),
+            "fragment",
+        ),
         slide(code("show(fig)", outputs=[picture])),
         slide(markdown(predict), "fragment"),
         slide(markdown(predict), "subslide"),
@@ -160,6 +163,7 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("local_links_exist", text(3, "![A net]", "<a href='none.md'>x</a>"), "none.md"),
     ("slides_marked", lambda n: n.nb.cells[1].metadata.pop("slideshow"), "slide type None"),
     ("slides_marked", lambda n: n.nb.cells[1].metadata.slideshow.update(slide_type="page"), "'page'"),
+    ("slides_marked", lambda n: n.nb.cells[4].metadata.slideshow.update(slide_type="-"), "follows a prediction"),
     ("slides_fit", change(CODE, source="x = 1\n" * 25, outputs=[new_output("stream", text="1\n" * 20)]), "'subslide'"),
     ("slides_fit", change(PICTURE, outputs=[high_picture]), "from cell 3 to cell 6"),
     ("length", text(1, "word ", ""), "words"),
@@ -223,7 +227,7 @@ def test_the_setup_cell_finds_the_series_or_says_so(tmp_path, monkeypatch):
         exec(setup_cell(), {})
         assert sys.path[0] == str(ROOT / "src")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(AssertionError, match="inside a copy of the whole repository"):
+    with pytest.raises(AssertionError, match="inside a copy of the repository"):
         exec(setup_cell(), {})
 
 
@@ -247,6 +251,17 @@ def test_on_colab_the_setup_cell_clones_once_and_moves_there(tmp_path, monkeypat
         exec(setup_cell(), {})
     assert commands == [f"git clone --depth 1 https://github.com/{repository()}"]
     assert Path.cwd() == tmp_path / name / "notebooks" and sys.path[0] == str(tmp_path / name / "src")
+
+
+def test_on_colab_a_clone_that_failed_is_named(tmp_path, monkeypatch):
+    import os
+    import sys
+
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    monkeypatch.setattr(os, "system", lambda command: 128)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AssertionError, match="or clone it again"):
+        exec(setup_cell(), {})
 
 
 def test_normalise_removes_what_runs_leave_behind():

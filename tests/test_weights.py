@@ -351,7 +351,7 @@ def test_classify_refuses_what_is_no_photo(image, words, refuses):
 
 def test_classify_refuses_wrong_arguments(refuses):
     image = np.zeros((20, 20, 3), "uint8")
-    for top in (0, 1001, 2.5, True, "5"):
+    for top in (0, 1001, 2.5, 5.0, True, "5"):
         refuses(functools.partial(weights.classify, image, top=top), "top", repr(top), "1 to 1000")
     refuses(lambda: weights.classify(image, "b9"), "'b9'", "lite0")
 

@@ -225,3 +225,20 @@ def test_the_recorded_rows_of_the_miniature_agree_with_the_plan():
         assert (row["params"], row["macs"], row["activations"]) == (paper.params, paper.macs, paper.activations)
         assert (row["width"], row["resolution"]) == (scale.width, scale.resolution)
         assert row["epochs"] == len(str(row["curve"]).split()) and 10 < row["top1"] < 100
+
+
+def test_the_recorded_steps_of_the_miniature_agree_with_the_plan():
+    rows = measured("compound_steps")
+    assert [(row["shape"], row["multiple"]) for row in rows] == compound.TABLE
+    for row in rows:
+        paper = plan(compound.scale_of("fashion_mnist", row["shape"], row["multiple"]), classes=10)
+        assert (row["macs"], row["activations"]) == (paper.macs, paper.activations)
+        assert 0 < row["ms_low"] <= row["ms_median"] <= row["ms_high"]
+
+
+def test_training_steps_are_timed_in_turns(eager, monkeypatch):
+    monkeypatch.setattr(compound, "TABLE", compound.TABLE[:2])
+    rows = compound.time_steps.__wrapped__(batch=2, rounds=2, span=0)
+    assert list(rows) == compound.TABLE
+    for row in rows.values():
+        assert row["batch"] == row["rounds"] == 2 and 0 < row["ms_low"] <= row["ms_high"]

@@ -1,6 +1,6 @@
 """Compound scaling in miniature: depth, width, resolution and all three at equal MACs, on two sets of real images.
 
-    python src/experiments/compound.py            writes data/measured/compound_steps.csv (two minutes) and
+    python src/experiments/compound.py            writes data/measured/compound_steps.csv (five minutes) and
                                                   compound.csv (about 9 hours on two CPU cores)
     python src/experiments/compound.py --quick    the same in under a minute, on the shipped images; writes nothing
 

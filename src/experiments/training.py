@@ -20,12 +20,13 @@ from datasets import write_atomically
 MEASURED = Path(__file__).resolve().parents[2] / "data" / "measured"
 
 
-def train(model, data, epochs, seed, batch=128, learning_rate=2e-3, label="", flip=True):
+def train(model, data, epochs, seed, batch=128, learning_rate=2e-3, label="", flip=True, norm_momentum=0.9):
     """Trains a classifier with Adam and a cosine schedule down to zero, and tests it after every epoch.
 
     data: ((x_train, y_train), (x_test, y_test)); images (n, height, width, channels) in pixels 0 to 255, labels (n,).
     Mirrors each training image with probability 1/2 if `flip`. The order of images and the mirroring depend on
-    `seed` alone. Returns a dict: test top-1 in % after every epoch (`curve`) and after the last (`top1`), the
+    `seed` alone. Batch norm averages with `norm_momentum`: Keras's 0.99 looks back over hundreds of steps, more than a
+    short run has. Returns a dict: test top-1 in % after every epoch (`curve`) and after the last (`top1`), the
     training top-1 over the last epoch, and seconds in total.
     """
     (x_train, y_train), (x_test, y_test) = data
@@ -36,7 +37,7 @@ def train(model, data, epochs, seed, batch=128, learning_rate=2e-3, label="", fl
     else:
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = 0.9  # 0.99 averages over the last few hundred steps, more than a short run has
+                layer.momentum = norm_momentum
         model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
     random, start, curve = np.random.default_rng(seed), time.perf_counter(), []
     for epoch in range(epochs):

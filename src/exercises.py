@@ -114,7 +114,7 @@ def verdict(number, answer):
         if _left_open(answer):
             return False, f'○ {number} not finished: a ... is left in {entry.name}. Stuck? hint("{number}")'
         return False, f"✗ {number} {wrong}"
-    except (TypeError, ValueError):  # from a check that took a ragged answer for an array
+    except (TypeError, ValueError, OverflowError):  # from a check that took a ragged answer, or 10**400, for an array
         return False, f"✗ {number} {entry.name} gave something that is not an array of numbers."
 
 
@@ -153,11 +153,15 @@ class _Answer:
 
     def shown(self, *args):
         """The call in words, as `name(7, array (5, 5, 2))`."""
-        words = (
-            f"array {arg.shape}" if isinstance(arg, np.ndarray) else f'"{arg}"' if isinstance(arg, str) else f"{arg:_}"
-            for arg in args
-        )
-        return f"{self.name}({', '.join(words)})"
+
+        def word(arg):
+            if isinstance(arg, np.ndarray):
+                return f"array {arg.shape}"
+            if isinstance(arg, str):
+                return f'"{arg}"'
+            return f"{arg}" if isinstance(arg, (bool, list)) else f"{arg:_}"
+
+        return f"{self.name}({', '.join(map(word, args))})"
 
     def error(self, *args):
         """The exception that a call raises, or None."""
@@ -174,10 +178,10 @@ class _Answer:
         for value, message in mistakes:
             if _same(got, value):
                 raise Wrong(f"{self.shown(*args)} gave {_short(got)}: {message}.")
-        shape, wanted = np.shape(got), np.shape(right)
+        shape, wanted = tuple(np.shape(got)), np.shape(right)
         if shape == wanted and shape:
             raise Wrong(f"{self.shown(*args)} has the right shape, {shape}, but other numbers.")
-        raise Wrong(f"{self.shown(*args)} gave {_short(got)}, not {_short(right)}.")
+        raise Wrong(f"{self.shown(*args)} gave {_apart(got, right)}.")
 
 
 def _same_code(answer, entry):
@@ -199,25 +203,38 @@ def _left_open(answer):
 
 
 def _same(got, right):
-    """Equal shape and, to 5 digits, equal numbers."""
+    """Equal shape and, to 5 digits, equal real numbers."""
     try:
+        if np.asarray(got).dtype.kind in "cSU":  # a cast to float would drop the imaginary part, and read texts
+            return False
         got = np.asarray(got, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     right = np.asarray(right, dtype=float)
-    return got.shape == right.shape and np.allclose(got, right, rtol=1e-5, atol=1e-6 * np.abs(right).max(initial=0))
+    finite = np.abs(right[np.isfinite(right)])
+    return got.shape == right.shape and np.allclose(got, right, rtol=1e-5, atol=1e-6 * finite.max(initial=0))
 
 
 def _short(value):
-    if isinstance(value, (bool, str)) or value is None:
-        return repr(value)
+    """A value in a few words, on one line."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_short, value))})"
+    if isinstance(value, (bool, str, complex, np.complexfloating)) or value is None:
+        return " ".join(repr(value).split())[:60]
     if np.ndim(value):
-        return f"an array of shape {np.shape(value)}"
-    if isinstance(value, (float, np.floating)) and not float(value).is_integer():
+        return f"an array of shape {tuple(np.shape(value))}"
+    if isinstance(value, Integral) and abs(value) >= 10**15:
+        return f"a number of {len(str(abs(int(value)))):,} digits" if abs(value) < 10**4000 else "a huge number"
+    if isinstance(value, (float, np.floating)) and not (float(value).is_integer() and abs(value) < 1e15):
         return f"{value:.4g}"
-    return f"{int(value):,}" if isinstance(value, (int, float, np.number)) else repr(value)[:60]
+    return f"{int(value):,}" if isinstance(value, Real) else " ".join(repr(value).split())[:60]
+
+
+def _apart(got, right):
+    """`got, not right` in words, with as many digits as it takes to tell them apart."""
+    if _short(got) == _short(right) and isinstance(got, Real):
+        return f"{got:.8g}, not {right:.8g}: do not round"
+    return f"{_short(got)}, not {_short(right)}"
 
 
 # ---------------------------------------------------------------- 00 Start here
@@ -617,11 +634,13 @@ def _se_params(answer):
         expand = block.depthwise.inputs // inputs
         cases[inputs, expand, 0.25] = block.se_reduce.params + block.se_expand.params
     cases |= {(3, 6, 0.25): 2 * 18 + 1 + 18, (40, 4, 0.5): 2 * 160 * 20 + 20 + 160}
+    cases |= {(7, 6, 0.25): 2 * 42 + 1 + 42, (10, 4, 0.4): 2 * 40 * 4 + 4 + 40}
     for (inputs, expand, ratio), right in sorted(cases.items(), key=lambda case: -case[0][1]):
         wide, narrow = inputs * expand, max(1, int(inputs * ratio))
-        other = max(1, int(wide * ratio))
+        other, up = max(1, int(wide * ratio)), max(1, math.ceil(inputs * ratio))
         mistakes = (
             (2 * wide * other + other + wide, "that bottleneck is a share of the expanded channels, not of the inputs"),
+            (2 * wide * up + up + wide, "the bottleneck is rounded down"),
             (2 * wide * narrow, "the weights are right; each of the two layers has biases too"),
             (wide * narrow + narrow, "that is the first layer; the second widens again"),
             (
@@ -699,7 +718,7 @@ def _se_share(answer):
         pointwise, gate = block.expand.macs + block.project.macs, block.se_reduce.macs + block.se_expand.macs
         if block.expand.inputs % 4 == 0:
             cases[0.25, block.depthwise.size] = gate / pointwise
-    cases |= {(0.5, 10): 0.005, (1.0, 3): 1 / 9}
+    cases |= {(0.5, 10): 0.005, (1.0, 3): 1 / 9, (0.4, 10): 0.004}
     for (ratio, size), right in cases.items():
         mistakes = (
             (ratio, "that is the share of the weights; expand and project use theirs at every pixel"),
@@ -711,7 +730,7 @@ def _se_share(answer):
             (1 / size**2, "that would be a bottleneck as wide as the inputs; the ratio is missing"),
         )
         answer.compare((ratio, size), right, mistakes)
-    return f"equals the plan's ratio at {len(cases) - 2} resolutions of B0 and B3, whatever the channels."
+    return f"equals the plan's ratio at {len(cases) - 3} resolutions of B0 and B3, whatever the channels."
 
 
 @exercise(
@@ -769,6 +788,8 @@ def mbconv_shapes(size, inputs, expand, stride, filters):
 )
 def _mbconv_shapes(answer):
     cases = [(15, 24, 6, 2, 40), (7, 192, 6, 1, 320), (9, 16, 4, 1, 16), (8, 16, 3, 2, 16)]
+    cases += [(13, 24, 6, 2, 40), (11, 16, 6, 3, 16), (9, 16, 1, 1, 16)]
+    odd = len(cases)
     for block in plan("b0").blocks:
         first = block.expand or block.depthwise
         expand = block.depthwise.inputs // block.expand.inputs if block.expand else 1
@@ -786,20 +807,22 @@ def _mbconv_shapes(answer):
             if _same(part, right):
                 continue
             down = size // stride
+            late = "the stride is in the depthwise convolution, after expand"
             for value, message in (
-                ((size, size, right[2]), "the stride halves the resolution in the depthwise convolution"),
+                ((size, size, right[2]), "the stride is in the depthwise convolution, which makes the map smaller"),
                 ((down, down, right[2]), 'the size was rounded down; with "same" padding, round up'),
-                ((small, small, wide), "the stride is in the depthwise convolution, after expand"),
-                ((right[0], right[1], inputs), "these are not the input's channels"),
+                ((small, small, right[2]) if name == "expanded" else None, late),
+                ((right[0], right[1], inputs), "those are the input's channels"),
+                ((right[0], right[1], wide), "project brings the channels to filters"),
                 ((right[0], right[1], filters), "the channels stay wide until project"),
             ):
-                if _same(part, value):
+                if value is not None and _same(part, value):
                     raise Wrong(f"{shown}: the {name} map is {right}, not {part}; {message}.")
             raise Wrong(f"{shown}: the {name} map is {right}; yours is {str(part)[:40]}.")
         if got[3] not in (True, False) or bool(got[3]) != (stride == 1 and inputs == filters):
             why = f"stride {stride}, {inputs} inputs and {filters} filters"
             raise Wrong(f"{shown}: the skip needs equal shapes at both ends; here {why}, yours says {_short(got[3])}.")
-    return f"equals the plan for all {len(cases) - 4} blocks of B0, and for odd sizes."
+    return f"equals the plan for all {len(cases) - odd} blocks of B0, and for odd sizes."
 
 
 @exercise(
@@ -822,10 +845,11 @@ def stochastic_depth(inputs, branch, rate, uniform):
 )
 def _stochastic_depth(answer):
     rng = np.random.default_rng(5)
-    cases = ((10, 0.2), (8, 0.5), (20, 0.1), (4, 0.0))
+    cases = ((10, 0.2), (8, 0.5), (20, 0.1), (4, 0.0), (4, 0.25))
     for n, rate in cases:
         inputs, branch = rng.normal(size=(2, n, 2, 3, 4))
-        uniform = rng.permutation((np.arange(n) + 0.5) / n)
+        # the last: each image has its own chance, so all, or two, may survive where three is the mean
+        uniform = np.array([0.9, 0.8, 0.6, 0.4]) if rate == 0.25 else rng.permutation((np.arange(n) + 0.5) / n)
 
         def result(survives, scale=1.0, inputs=inputs, branch=branch):
             return inputs + survives[:, None, None, None] * branch * scale
@@ -920,7 +944,7 @@ def _fold_before(answer):
 def receptive_field(layers):
     """Side, in pixels of the image, of the square that one position of the last map depends on.
 
-    layers: (kernel, stride) of each convolution, first to last.
+    layers: a list of (kernel, stride), one for each convolution, first to last.
     """
     seen, step = 1, 1  # pixels seen, and pixels between neighbours
     for kernel, stride in layers:
@@ -934,7 +958,8 @@ def receptive_field(layers):
 )
 def _receptive_field(answer):
     b0 = [(c.kernel, c.stride) for c in plan("b0").convs if "_se_" not in c.name and c.name != "predictions"]
-    cases = ([(3, 1)], [(3, 1), (3, 1)], [(3, 2), (3, 1)], [(5, 2), (1, 1), (3, 2), (5, 1)], [(1, 1)], b0)
+    cases = ([(3, 1)], [(3, 1), (3, 1)], [(3, 2), (3, 1)], [(5, 2), (1, 1), (3, 2), (5, 1)], [(4, 3), (2, 1), (3, 2)])
+    cases += ([(1, 1)], b0)
     for case in cases:
         seen = step = early = 1
         for kernel, stride in case:
@@ -943,7 +968,7 @@ def _receptive_field(answer):
             early += (kernel - 1) * step
         summed = 1 + sum((k - 1) * (1 + sum(s - 1 for _, s in case[:i])) for i, (k, _) in enumerate(case))
         whole = 1 + sum(k * math.prod(s for _, s in case[:i]) for i, (k, _) in enumerate(case))
-        got = answer(np.array(case))
+        got = answer(list(case))
         shown = f"{answer.name}({case})" if len(case) < 5 else f"{answer.name}(the {len(case)} layers of B0)"
         if _same(got, seen):
             continue
@@ -952,6 +977,7 @@ def _receptive_field(answer):
             (1 + sum(k - 1 for k, _ in case), "after a stride, neighbours are further apart; multiply by the step"),
             (summed, "strides multiply"),
             (whole, "a kernel adds kernel - 1"),
+            (seen - 1, "a position sees one pixel before the first layer: start at 1"),
         ):
             if _same(got, value):
                 raise Wrong(f"{shown} gave {_short(got)}, not {seen}: {message}.")
@@ -1059,7 +1085,7 @@ def blocks(depth, repeats=(1, 2, 2, 3, 3, 4, 1)):
 )
 def _blocks(answer):
     repeats = np.array([stage.repeats for stage in B0.stages])
-    depths = (1.4, 1.0, 1.1, 1.2, 1.8, 2.6, 3.1, 0.5, 4.0)
+    depths = (1.4, 1.0, 1.1, 1.2, 1.8, 2.6, 3.1, 0.5, 4.0, 1.001)
     for depth in depths:
         right = len(plan(Scale(1.0, depth, 224)).blocks)
         mistakes = (
@@ -1144,8 +1170,9 @@ def _gamma_of(answer):
             (growth / (alpha * beta), "β and γ count twice"),
             (math.sqrt(alpha * beta**2 / growth), "turn it over"),
         )
-        mistakes = [(value, text) for value, text in mistakes if not _same(value, math.sqrt(square))]
         answer.compare((alpha, beta, growth), math.sqrt(square), mistakes)
+    default = math.sqrt(2 / (1.2 * 1.1**2))
+    answer.compare((1.2, 1.1), default, [(math.sqrt(4 / (1.2 * 1.1**2)), "without a third argument the growth is 2")])
     return f"α · β² · γ² = growth in {len(cases)} cases; with 1.2 and 1.1, γ would be {answer(1.2, 1.1):.3f}, not 1.15."
 
 
@@ -1157,7 +1184,7 @@ def _gamma_of(answer):
 def width_for(target, linear):
     """The width w at which the MACs are `target` times the baseline's.
 
-    `linear`, from 0 up to 1: the share of the baseline's MACs that grows as w; the rest grows as w².
+    `linear`, from 0 up to, not including, 1: the share of the baseline's MACs that grows as w; the rest grows as w².
     """
     square = 1 - linear
     return «(-linear + math.sqrt(linear**2 + 4 * square * target)) / (2 * square)»
@@ -1167,7 +1194,7 @@ def width_for(target, linear):
     "Its positive root: (-linear + sqrt(linear² + 4 · (1 - linear) · target)) / (2 · (1 - linear)).",
 )
 def _width_for(answer):
-    for target, linear in ((4.0, 0.0), (4.0, 0.12), (2.0, 0.5), (1.0, 0.3), (0.5, 0.12), (8.0, 0.05)):
+    for target, linear in ((4.0, 0.12), (4.0, 0.0), (2.0, 0.5), (1.0, 0.3), (0.5, 0.12), (8.0, 0.05)):
         square = 1 - linear
         root = math.sqrt(linear**2 + 4 * square * target)
         right = (root - linear) / (2 * square)
@@ -1176,10 +1203,9 @@ def _width_for(answer):
             ((-root - linear) / (2 * square), "that is the other root; a width is above 0"),
             ((root - linear) / 2, "divide by 2a, and a is 1 - linear"),
             ((root + linear) / (2 * square), "the first term of the root is -b, with b = linear"),
-            (target / linear if linear else 0.0, "that is the linear part alone"),
+            (target / linear if linear else math.inf, "that is the linear part alone"),
             (math.sqrt(target / square), "the linear part is missing"),
         )
-        mistakes = [(value, text) for value, text in mistakes if not _same(value, right)]
         answer.compare((target, linear), right, mistakes)
     return f"(1 - linear) · w² + linear · w meets all targets; four times B0's MACs are width {answer(4.0, 0.12):.2f}."
 
@@ -1210,9 +1236,12 @@ def operations_per_mac(reported, macs):
 def _operations_per_mac(answer):
     b0, b5, b7 = (plan(name).macs for name in ("b0", "b5", "b7"))
     cases = ((0.39e9, b0, 1), (0.7716e9, b0, 2), (38.33e9, b7, 1), (74e9, b7, 2), (0.02e9, b0, 0), (4e9, b5, 0))
-    for reported, macs, right in (*cases, (0.6e9, b0, 0), (2e9, b0, 0)):
+    edges = ((1.04, 1), (0.96, 1), (1.06, 0), (1.92, 2), (2.08, 2), (2.12, 0))  # 4 % off is near, 6 % is not
+    edges = [(ratio * b0, b0, right) for ratio, right in edges]
+    for reported, macs, right in (*cases, (0.6e9, b0, 0), (2e9, b0, 0), *edges):
         if right == 2:
-            mistakes = [(0, "a tool that counts the two operations apart reports about 2 * macs"), (1, "that is 2")]
+            apart = "a tool that counts the two operations apart reports about 2 * macs, to within 5 % of that"
+            mistakes = [(0, apart), (1, "that is 2")]
         elif right == 1:
             mistakes = [(2, "that is the multiply-adds themselves"), (0, "a paper rounds: allow 5 %")]
         elif reported < macs:
@@ -1250,17 +1279,23 @@ def _on_frontier(answer):
     tables = [rng.integers(1, 8, size=(12, kinds)).astype(float) for kinds in (1, 2, 3)]
     inputs = [(costs, rng.integers(60, 70, size=12).astype(float)) for costs in tables]
     inputs.append((np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 1.0]]), np.array([70.0, 70.0, 70.0])))
+    # only the last cost, then only the first, sets the second network apart
+    inputs.append((np.array([[1.0, 1.0, 2.0], [1.0, 1.0, 1.0]]), np.array([70.0, 70.0])))
+    inputs.append((np.array([[2.0, 1.0, 1.0], [1.0, 1.0, 1.0]]), np.array([70.0, 70.0])))
     for costs, accuracies in inputs:
         below, under = costs[:, None] <= costs, costs[:, None] < costs
         up, over = accuracies[:, None] >= accuracies, accuracies[:, None] > accuracies
         right = ~((below.all(2) & up) & (under.any(2) | over)).any(0)
         mistakes = [
             (np.zeros(len(costs)), "nothing is left: each network is no worse than itself; ask for better, too"),
-            (np.ones(len(costs)), "everything is left: who is cheaper and more accurate beats the other"),
             (~right, "that is the opposite, the networks that are beaten"),
             (~((below.any(2) & up) & (under.any(2) | over)).any(0), "no worse in every cost: all, and not any"),
-            (~((below.all(2) & up) & (under.all(2) | over)).any(0), "better in at least one: any, and not all"),
             (~((below.all(2) & up) & (under.any(2) & over)).any(0), "better in a cost or in accuracy: |, and not &"),
+            (~((below.all(2) & up) & under.any(2)).any(0), "more accuracy at equal costs beats too"),
+            (~((below.all(2) & up) & over).any(0), "less of a cost at equal accuracy beats too"),
+            (~((below.all(2) & up) & (under.all(2) | over)).any(0), "better in at least one: any, and not all"),
+            (~((below[..., 0] & up) & (under[..., 0] | over)).any(0), "all kinds of cost count, not only the first"),
+            (np.ones(len(costs)), "everything is left: who is cheaper and more accurate beats the other"),
             (~(under.all(2) & over).any(0), "a network with equal cost and more accuracy beats too: <= and >= first"),
         ]
         answer.compare((costs, accuracies), right, mistakes)
@@ -1293,12 +1328,16 @@ def _largest_batch(answer):
         (16, 900_000_000, 66_658_680, 4),
         (1, 900_000_000, 66_658_680, 2),
         (24, 150_000_000, 19_466_816, 2),
+        (1, 2_000_000, 66_658_680, 4),
+        (2, 2_500_000, 62_500_000, 4),
     ):
         room, image = gigabytes * 10**9 - 16 * params, kept * size
         right = max(0, room // image)
         mistakes = [
             (room / image, "only whole images fit"),
             (room // image, "fewer than none do not exist: at least 0"),
+            (max(0, -(-room // image) - 1), "what fills the memory exactly still fits"),
+            (abs(room) // image, "there is no room when the parameters alone do not fit: 0"),
             (-(-room // image), "round down: the last image does not fit"),
             (max(0, (gigabytes * 10**9) // image), "the parameters need memory too"),
             (max(0, (gigabytes * 10**9 - 4 * params) // image), "each parameter needs four numbers, not one"),
@@ -1330,7 +1369,7 @@ def speed_up(share, factor):
     "A speed-up is the old time over the new one.",
 )
 def _speed_up(answer):
-    for share, factor in ((0.4, 2.0), (0.17, math.inf), (0.83, 4.0), (0.5, 1.0), (0.5, 0.25), (0.0, 3.0)):
+    for share, factor in ((0.4, 2.0), (0.17, math.inf), (0.83, 4.0), (0.5, 1.0), (0.5, 0.25), (0.0, 3.0), (0.4, 3.0)):
         time = 1 - share + share / factor
         mistakes = (
             (time, "that is the new time; the speed-up is the old one, 1, divided by it"),
@@ -1431,8 +1470,8 @@ def _balanced_accuracy(answer):
     full = rng.integers(1, 40, size=(4, 4)) * np.array([[1], [10], [3], [1]])
     gap = rng.integers(1, 9, size=(3, 3))
     gap[1] = 0
-    missed = np.array([[8, 2], [5, 0]])
-    for counts in (np.array([[9, 1], [50, 50]]), full, gap, missed):
+    missed, never_guessed = np.array([[8, 2], [5, 0]]), np.array([[10, 0], [5, 0]])
+    for counts in (np.array([[9, 1], [50, 50]]), full, missed, never_guessed, gap):
         images, right, there = counts.sum(1), np.diag(counts), counts.sum(1) > 0
         with np.errstate(all="ignore"):
             mistakes = [
@@ -1440,10 +1479,11 @@ def _balanced_accuracy(answer):
                 ((right / counts.sum(0)).mean(), "columns are guesses; the images of a class are in its row"),
                 ((right[there] / counts.sum(0)[there]).mean(), "columns are guesses; a class's images are in its row"),
                 (np.nansum(right / images) / len(counts), "divide by the number of classes that have images"),
+                ((right / images)[counts.sum(0) > 0].mean(), "a class that was never guessed counts too: ask its row"),
                 ((right / images)[right > 0].mean(), "a class with images and no right answer counts, as 0"),
             ]
         got = answer(counts)
-        if isinstance(got, float) and math.isnan(got):
+        if isinstance(got, (float, np.floating)) and np.isnan(got):
             raise Wrong("a class without images gives 0 / 0; leave it out of the mean.")
         answer.compare((counts,), (right[there] / images[there]).mean(), mistakes)
     return "each class has one vote, however many images it has."
@@ -1466,10 +1506,11 @@ def steps_to_forget(momentum, left):
     "Take logarithms. Both are negative, so n >= log(left) / log(momentum), rounded up.",
 )
 def _steps_to_forget(answer):
-    for momentum, left in ((0.99, 0.5), (0.99, 0.01), (0.9, 0.5), (0.9, 0.01), (0.999, 0.1), (0.5, 0.3)):
+    for momentum, left in ((0.99, 0.5), (0.99, 0.01), (0.9, 0.5), (0.9, 0.01), (0.999, 0.1), (0.5, 0.3), (0.5, 0.25)):
         exact = math.log(left) / math.log(momentum)
         mistakes = [
             (exact, "steps are whole"),
+            (exact + 1, "exactly the share left is at most the share left"),
             (math.floor(exact), "after that many steps, a little more than the share remains: round up"),
             (math.ceil(math.log(1 - left) / math.log(momentum)), "left is what remains, not what is gone"),
             (math.ceil((1 - left) / (1 - momentum)), "what is left shrinks by a factor each step, not by an amount"),
@@ -1488,7 +1529,10 @@ def _steps_to_forget(answer):
     "recall",
     '''
 def round_trip(r, scale, zero):
-    """The numbers r as 8-bit integers from -128 to 127, and what they stand for. r: any shape; returns two arrays."""
+    """The numbers r as 8-bit integers from -128 to 127, and what they stand for. r: any shape; returns two arrays.
+
+    scale: how far two neighbouring integers are apart; zero: the integer that stands for 0.
+    """
     q = «np.clip(np.round(r / scale) + zero, -128, 127)»
     back = «scale * (q - zero)»
     return q, back
@@ -1512,23 +1556,28 @@ def _round_trip(answer):
             (np.clip(whole, 0, 255), "they run from -128 to 127 here"),
             (np.clip(r / scale + zero, -128, 127), "they are not rounded"),
             (np.clip(np.floor(r / scale) + zero, -128, 127), "round to the nearest, not down"),
+            (np.clip(np.trunc(r / scale) + zero, -128, 127), "round to the nearest; astype(int) cuts off"),
+            (np.clip(whole, -127, 127), "the smallest integer is -128"),
+            (whole.astype(int).astype(np.int8), "astype(np.int8) starts again at the other end: clip first"),
+            (scale * (q - zero), "the two are the other way round, integers first"),
             (np.clip(np.round(r * scale) + zero, -128, 127), "divide by the scale"),
             (bounded + zero, "clip after the zero point is added"),
             (np.clip(np.round(r / scale) - zero, -128, 127), "the zero point is added"),
-            (bounded if zero else None, "the zero point is missing"),
+            (bounded, "the zero point is missing"),
         ):
-            if value is not None and _same(got[0], value) and not _same(value, q):
+            if _same(got[0], value) and not _same(value, q):
                 raise Wrong(f"{shown}: the integers are wrong; {message}.")
         if not _same(got[0], q):
             raise Wrong(f"{shown}: the integers are wrong.")
         for value, message in (
-            (scale * q if zero else None, "the zero point must be subtracted first"),
-            (scale * q - zero if zero else None, "subtract the zero point first, then multiply"),
-            (scale * (q + zero) if zero else None, "the zero point was added, so subtract it"),
-            (r, "those are the numbers from before; what do the integers stand for?"),
+            (scale * (q.astype(np.int8) - np.int8(zero)), "q - zero needs more than 8 bits: q.astype(int)"),
+            (scale * q, "the zero point must be subtracted first"),
+            (scale * q - zero, "subtract the zero point first, then multiply"),
+            (scale * (q + zero), "the zero point was added, so subtract it"),
+            (r, "those are the numbers from before; the integers stand for others"),
             ((q - zero) / scale, "multiply by the scale on the way back"),
         ):
-            if value is not None and _same(got[1], value):
+            if _same(got[1], value) and not _same(value, scale * (q - zero)):
                 raise Wrong(f"{shown}: the integers are right, the way back is not; {message}.")
         if not _same(got[1], scale * (q - zero)):
             raise Wrong(f"{shown}: the integers are right, the way back is not.")
@@ -1554,7 +1603,9 @@ def channel_scales(kernel, depthwise):
 )
 def _channel_scales(answer):
     rng = np.random.default_rng(72)
-    for shape, depthwise in (((1, 1, 4, 6), False), ((3, 3, 5, 5), False), ((3, 3, 8, 1), True), ((5, 5, 3, 1), True)):
+    ordinary, deep = ((1, 1, 4, 6), (3, 3, 5, 5), (3, 3, 4, 1)), ((3, 3, 8, 1), (5, 5, 3, 1))
+    for shape in ordinary + deep:
+        depthwise = shape in deep
         kernel = rng.normal(size=shape) * rng.uniform(0.1, 3, shape[2:])
         kernel[0, 0, 0, 0] = -9  # a large weight may be negative
         axes = (0, 1, 3) if depthwise else (0, 1, 2)
@@ -1563,7 +1614,7 @@ def _channel_scales(answer):
         mistakes = [
             (np.abs(kernel).max() / 127, "that is one scale for the whole layer"),
             (kernel.max(axis=axes) / 127, "the largest weight may be negative: take absolute values"),
-            (np.abs(kernel).max(axis=other) / 127, f"that is the wrong axis: where are the outputs of {cut}?"),
+            (np.abs(kernel).max(axis=other) / 127, f"that is the wrong axis: find that of the outputs of {cut}"),
             (np.abs(kernel).max(axis=axes), "divide by 127, so that the largest becomes 127"),
             (np.abs(kernel).max(axis=axes) / 255, "the integers reach from -127 to 127; divide by 127"),
             (np.abs(kernel).max(axis=axes) / 128, "127 is the largest 8-bit integer"),
@@ -1588,16 +1639,20 @@ def bits_needed(low, high, error):
     "(high - low) / (2**n - 1) <= 2 * error. Solve for n, and round up: n is a whole number.",
 )
 def _bits_needed(answer):
-    for low, high, error in ((0, 6, 0.0118), (0, 6, 0.02), (-1, 5, 0.001), (0, 40, 0.0118), (-3, 3, 1.0), (0, 8, 1.0)):
+    cases = ((0, 6, 0.0118), (0, 6, 0.02), (-6, 6, 0.0118), (0, 40, 0.0118), (-3, 3, 1.0), (0, 8, 1.0), (0, 6, 0.01175))
+    for low, high, error in cases:
         ratio = (high - low) / (2 * error)
         right = next(n for n in range(1, 60) if (high - low) / (2**n - 1) <= 2 * error * (1 + 1e-12))
         mistakes = [
             (math.log2(ratio + 1), "bits are whole: round up"),
+            (math.ceil(math.log2(high / (2 * error) + 1)), "the range goes from low to high, its length is high - low"),
+            (math.ceil(math.log2(int(ratio) + 1)), "do not round the steps, or the error is a little too large"),
             (math.ceil(math.log2(ratio)), "2**n integers have 2**n - 1 steps between them"),
             (math.floor(math.log2(ratio + 1)), "round up, or the error is too large"),
+            (right + 1 if error == 1.0 else None, "one bit less is enough: an error of exactly `error` is allowed"),
             (math.ceil(math.log2(2 * ratio + 1)), "a step of S rounds by at most S / 2: S may be twice the error"),
             (math.ceil(math.log2(ratio / 2 + 1)), "S may be twice the error, not four times"),
-            (ratio, "that is the number of steps; how many bits make so many?"),
+            (ratio, "that is the number of steps; ask how many bits make so many"),
         ]
         answer.compare((low, high, error), right, mistakes)
     return "ReLU6 with 8 bits; a map up to 40 needs 3 more for the same error."
@@ -1624,8 +1679,8 @@ def rate_at(step, batch, rate, up, steps):
     "peak = rate * batch / 256; before: peak * step / up; after: peak * (1 + cos(pi * part)) / 2.",
 )
 def _rate_at(answer):
-    for batch, rate, up, steps in ((1024, 0.1, 50, 900), (128, 0.1, 10, 60), (4096, 0.016, 400, 30_000)):
-        for step in (0, up // 2, up, up + 1, steps // 2, steps - 1):
+    for batch, rate, up, steps in ((2048, 0.1, 50, 900), (128, 0.1, 10, 60), (4096, 0.016, 400, 30_000)):
+        for step in (0, up // 5, up, steps // 2, up + 1, steps - steps // 10):
             peak = rate * batch / 256
             part = (step - up) / (steps - up)
 
@@ -1641,7 +1696,10 @@ def _rate_at(answer):
             ]
             if step < up:
                 mistakes.append((peak, "the warm-up is missing: a straight line from 0"))
+                mistakes.append((peak * (step + 1) / up, "the warm-up is at 0 at step 0: step / up"))
             else:
+                mistakes.append((at(peak, (step - up) / steps), "the cosine lasts from `up` to `steps`: steps - up"))
+                mistakes.append((at(2 * peak), "1 + cos goes from 2 to 0: halve it"))
                 mistakes.append((peak * math.cos(math.pi * part), "a cosine goes down to -1; shift and halve it"))
                 mistakes.append((peak * (1 - part), "that is a straight line down, not a cosine"))
             answer.compare((step, batch, rate, up, steps), at(peak), mistakes)
@@ -1656,7 +1714,8 @@ def _rate_at(answer):
 def step_seconds(batch, speed, devices, params, bandwidth):
     """Seconds of one step: devices compute their shares of the batch, then a ring sums the gradients.
 
-    speed: images per second of one device. bandwidth: bytes per second that each device can send.
+    batch: images, a multiple of devices. speed: images per second of one device. bandwidth: bytes per second that
+    each device can send.
     The ring cuts the gradient (float32, one number per parameter) into one piece for each device.
     devices - 1 rounds sum the pieces, as many more hand them out; a device sends one piece a round.
     """
@@ -1672,7 +1731,7 @@ def step_seconds(batch, speed, devices, params, bandwidth):
 def _step_seconds(answer):
     for batch, speed, n, params, band in (
         (256, 1600.0, 1, 5_330_564, 1e9),
-        (1024, 1600.0, 8, 5_330_564, 1e9),
+        (1024, 1600.0, 4, 5_330_564, 1e8),
         (4096, 800.0, 64, 66_658_680, 1e10),
         (96, 12.0, 3, 4_652_008, 1e8),
     ):
@@ -1685,8 +1744,12 @@ def _step_seconds(answer):
             (compute + 2 * 4 * params / band, "each pass has devices - 1 rounds: one device sends nothing"),
             (compute, "the gradients travel too"),
             (max(compute, sent), "the two follow one another: add them"),
+            (compute + 8 * sent, "bandwidth is in bytes per second, not in bits"),
         ]
-        answer.compare((batch, speed, n, params, band), compute + sent, mistakes if n > 1 else mistakes[4:5])
+        if n == 1:
+            alone = "one device has nobody to send to: devices - 1 rounds are none"
+            mistakes = [(compute + times * 4 * params / band, alone) for times in (1, 2)]
+        answer.compare((batch, speed, n, params, band), compute + sent, mistakes)
     return "with more devices each computes less but sends as much: that is where scaling out ends."
 
 
@@ -1709,16 +1772,17 @@ def agrees(value, printed):
 )
 def _agrees(answer):
     for value, printed, right, message in (
-        (0.3858, "0.39", True, "the difference counts in either direction, so take abs; and 0.39 has two decimals"),
+        (1.79, "2.0", False, "to one decimal it is 1.8, and the difference counts in either direction"),
+        (0.3858, "0.39", True, "rounded, not cut off, to the two decimals of 0.39 it is 0.39"),
         (0.6868, "0.70", False, "the last 0 of 0.70 is a digit as well: the printed number has two decimals"),
         (0.6868, "0.7", True, "rounded to the one decimal of 0.7 it is 0.7"),
-        (4.3938, "4.2", False, "a printed number allows half a unit of its last digit, no more"),
+        (4.3938, "4.2", False, "a printed number allows half a unit of its last digit, in either direction"),
         (37.746, "37", False, "to whole numbers it is 38: round, do not cut off"),
         (37.4, "37", True, "rounded to whole numbers it is 37"),
         (10.266, "9.9", False, "only digits behind the point are decimals: 9.9 has one"),
         (10.266, "10.27", True, "only digits behind the point are decimals: 10.27 has two"),
         (1.8271, "1.8", True, "rounded to one decimal it is 1.8"),
-        (1.79, "2.0", False, "to one decimal it is 1.8, and the difference counts in either direction"),
+        (9.96, "10.0", True, "10.0 has one decimal: count the digits behind the point, not all"),
     ):
         answer.compare((value, printed), right, [(not right, message)])
     return "B1's 0.687 is 0.7, but not 0.70."
@@ -1746,19 +1810,24 @@ def gap(macs, top1, rival_macs, rival_top1):
     "np.interp would repeat the last rival for ever: return None unless x[0] <= np.log(macs) <= x[-1].",
 )
 def _gap(answer):
-    rival_macs, rival_top1 = np.array([4.0, 0.4, 1.6, 0.8]), np.array([79.4, 74.1, 77.9, 76.3])
+    rival_macs, rival_top1 = np.array([4.0, 0.4, 1.6, 0.8]), np.array([79.4, 74.1, 76.1, 76.3])
     order = np.argsort(rival_macs)
     x, y = rival_macs[order], rival_top1[order]
-    for macs, top1 in ((1.0, 76.5), (0.4, 75.1), (1.8, 77.5), (3.0, 80.0)):
+    for macs, top1 in ((3.0, 80.0), (1.0, 76.5), (1.8, 75.5), (0.4, 75.1), (4.0, 80.0)):
         right = top1 - np.interp(math.log(macs), np.log(x), y)
         mistakes = [
             (-right, "the sign is the other way round: own accuracy minus the rivals'"),
             (top1 - right, "that is the rivals' accuracy; subtract it from the network's own"),
             (top1 - np.interp(macs, x, y), "the lines are straight over log(MACs), not over MACs"),
             (top1 - np.interp(math.log(macs), np.log(x), rival_top1), "put top1 into the same order as the MACs"),
+            (top1 - np.interp(math.log(macs), np.log(x), np.sort(y)), "each accuracy stays with its MACs: [order]"),
             (top1 - np.interp(macs, np.log(x), y), "take the log of the network's MACs as well"),
         ]
-        answer.compare((macs, top1, rival_macs, rival_top1), right, mistakes)
+        args = (macs, top1, rival_macs, rival_top1)
+        if answer(*args) is None:
+            cause = "with rivals on both sides, or at it, a number is due: x in rising order, logs on both sides, <="
+            raise Wrong(f"{answer.shown(*args)} gave None: {cause}.")
+        answer.compare(args, right, mistakes)
     for macs in (10.3, 0.2):
         got = answer(macs, 78.3, rival_macs, rival_top1)
         if got is not None:
@@ -1822,19 +1891,21 @@ def dimensions(growth, width_share):
 )
 def _dimensions(answer):
     for growth, share in ((16.0, 0.8), (2.0, 1 / 3), (64.0, 1.0), (8.0, 0.0), (10.0, 0.5)):
-        got = answer(growth, share)
-        shown = answer.shown(growth, share)
-        if not isinstance(got, (tuple, list)) or len(got) != 3 or not all(isinstance(v, Real) for v in got):
+        got, shown = answer(growth, share), answer.shown(growth, share)
+        if np.shape(got) != (3,) or np.asarray(got).dtype.kind not in "iuf":
             raise Wrong(f"{shown} gave {_short(got)}, not three multipliers: depth, width, resolution.")
         rest = (1 - share) / 2
+        rights = growth**rest, growth ** (share / 2), growth ** (rest / 2)
+        if _same(sorted(got), sorted(rights)) and not _same(got, rights):
+            raise Wrong(f"{shown}: the three are right, their order is not: depth, width, resolution.")
         for value, exponent, name in zip(got, (rest, share / 2, rest / 2), ("depth", "width", "resolution")):
             right = growth**exponent
             if _same(value, right):
                 continue
-            cause = f"not {_short(right)}"
+            cause = ""
             if _same(value, growth ** (2 * exponent)):
-                cause = "it counts twice: halve it" if name != "depth" else "depth gets half of the rest"
+                cause = "it counts twice, so halve its exponent" if name != "depth" else "depth gets half of the rest"
             elif name == "depth" and _same(value, growth ** (exponent / 2)):
                 cause = "depth counts once in the MACs, so its exponent is not halved"
-            raise Wrong(f"{shown}: {name} is {_short(value)}: {cause}.")
+            raise Wrong(f"{shown}: {name} is {f'{_short(value)}: {cause}' if cause else _apart(value, right)}.")
     return "the product d · w² · r² is the growth, for every share."

@@ -1,6 +1,7 @@
 """The experiments' shared loop and table, and their networks; the recorded rows agree with the code."""
 
 import csv
+import itertools
 
 import keras
 import numpy as np
@@ -83,7 +84,7 @@ def images(n, seed):
 
 def test_a_seed_determines_the_run(eager):
     data = images(256, 0), images(64, 1)
-    first, second, other = (depthwise.run("separable", seed, data, epochs=2) for seed in (3, 3, 4))
+    first, second, other = (depthwise.run("separable", 2, seed, data) for seed in (3, 3, 4))
     assert first["curve"] == second["curve"] and first["train_top1"] == second["train_top1"]
     assert other["train_top1"] != first["train_top1"] or other["curve"] != first["curve"]
     assert len(first["curve"].split()) == 2 and first["top1"] == float(first["curve"].split()[-1])
@@ -141,13 +142,12 @@ def test_the_widened_network_costs_what_the_dense_one_does():
 
 def test_the_recorded_rows_are_complete_and_agree_with_the_script():
     rows = measured("depthwise")
-    assert {(row["network"], row["seed"]) for row in rows} == {
-        (n, s) for n in depthwise.NETWORKS for s in depthwise.SEEDS
-    }
+    runs = list(itertools.product(depthwise.NETWORKS, depthwise.EPOCHS, depthwise.SEEDS))
+    assert sorted((row["network"], row["epochs"], row["seed"]) for row in rows) == sorted(runs)
     for row in rows:
         width = depthwise.width_of(row["network"])
         assert (row["width"], row["macs"]) == (width, depthwise.macs(row["network"], width))
-        assert row["epochs"] == depthwise.EPOCHS == len(row["curve"].split())
+        assert row["epochs"] == len(row["curve"].split())
         assert 10 < row["top1"] < 100
 
 

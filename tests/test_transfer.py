@@ -97,6 +97,15 @@ def test_frozen_trains_nothing_but_the_head(run, monkeypatch, tmp_path):
         assert all(np.array_equal(a, b) for a, b in zip(body.get_weights(), fresh))
 
 
+def test_dead_features_are_those_that_no_training_image_wakes(run, monkeypatch):
+    known = np.random.default_rng(0).uniform(0, 1, (44, 24)).astype("float16")
+    known[:, :6] = 0
+    known[1:, 6:12] = 0  # one image wakes these
+    parts = dict(train=known, mirrored=known, test=known[: len(TEST[0])])
+    monkeypatch.setattr(experiment, "features", lambda *_: parts)
+    assert run(FROZEN)["dead_features"] == 25.0
+
+
 @pytest.mark.parametrize("regime", [NORM_FROZEN, NORM_TRAINED])
 def test_fine_tuning_changes_convolutions_and_batch_norm_only_if_asked(regime):
     fresh = experiment.body_of("lite0", 32)
@@ -299,7 +308,8 @@ def test_the_recorded_rows_agree_with_the_plan():
         assert ("Nesterov" in row["trained_with"]) == (row["optimizer"] == "SGD")
         for column in ("curve", "train_curve"):
             assert len(str(row[column]).split()) == row["epochs"]
-        assert 10 < row["top1"] <= 100 and row["top1"] == float(str(row["curve"]).split()[-1])
+        assert 5 < row["top1"] <= 100 and row["top1"] == float(str(row["curve"]).split()[-1])
+        assert 0 <= row["dead_features"] <= 100
         assert row["test_images"] == (10_000 if row["images"] == 50_000 else experiment.TEST)
 
 

@@ -250,7 +250,10 @@ def save_confusion(key, counts, directory):
 
 
 def run(network, regime, optimizer, resolution, images, seed, full=True, cached=CACHE, measured=MEASURED):
-    """One row: trains a head from `seed`, then, unless the regime is frozen, everything. Returns a dict."""
+    """One row: trains a head from `seed`, then, unless the regime is frozen, everything. Returns a dict.
+
+    `dead_features`: share in % of the untouched network's features that are 0 for every training image.
+    """
     start = time.perf_counter()
     (x, y), (x_test, y_test) = data(full)
     x, y = x[:images], y[:images]
@@ -276,6 +279,7 @@ def run(network, regime, optimizer, resolution, images, seed, full=True, cached=
         macs=paper.macs,
         top1=round(found["curve"][-1], 2),
         train_top1=round(found["train_curve"][-1], 2),
+        dead_features=round(100 * float(np.mean(~known.any(axis=0))), 1),
         curve=written(found["curve"]),
         train_curve=written(found["train_curve"]),
         seconds=round(time.perf_counter() - start, 1),

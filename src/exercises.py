@@ -774,7 +774,7 @@ def _fold_gate(answer):
     "recall",
     '''
 def mbconv_shapes(size, inputs, expand, stride, filters):
-    """Shapes (height, width, channels) of an MBConv's expanded, filtered and projected maps, and if it has a skip."""
+    """Shapes (height, width, channels) of an MBConv's expanded, filtered and projected maps; whether it has a skip."""
     wide, small = «inputs * expand», «math.ceil(size / stride)»
     expanded = «(size, size, wide)»
     filtered = «(small, small, wide)»
@@ -941,13 +941,13 @@ def _fold_before(answer):
     "How far can a position see?",
     "derive",
     '''
-def receptive_field(layers):
+def receptive_field(convs):
     """Side, in pixels of the image, of the square that one position of the last map depends on.
 
-    layers: a list of (kernel, stride), one for each convolution, first to last.
+    convs: a list of (kernel, stride), one for each convolution, first to last.
     """
     seen, step = 1, 1  # pixels seen, and pixels between neighbours
-    for kernel, stride in layers:
+    for kernel, stride in convs:
         seen += «(kernel - 1) * step»
         step *= «stride»
     return seen

@@ -577,7 +577,7 @@ def _plot_families(ax, families, scattered, log):
         colour = (*SERIES, COLORS["muted"])[i]
         look = dict(color=colour, marker=(*MARKERS, "P")[i], ls="None" if name in scattered else "-", zorder=4)
         ax.plot([p[1] for p in family], [p[2] for p in family], label=name, lw=1.4, mec="white", ms=8.5, **look)
-        labels += [(text, x, y, dict(color=COLORS["ink"], size=11.5)) for text, x, y in family if text]
+        labels += [(text, x, y, dict(color=colour, size=11.5)) for text, x, y in family if text]
     _label(ax, labels)
 
 

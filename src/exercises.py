@@ -219,15 +219,15 @@ def _short(value):
     """A value in a few words, on one line."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_short, value))})"
-    if isinstance(value, (bool, str, complex, np.complexfloating)) or value is None:
-        return " ".join(repr(value).split())[:60]
     if np.ndim(value):
         return f"an array of shape {tuple(np.shape(value))}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return " ".join(repr(value).split())[:60]
     if isinstance(value, Integral) and abs(value) >= 10**15:
         return f"a number of {len(str(abs(int(value)))):,} digits" if abs(value) < 10**4000 else "a huge number"
     if isinstance(value, (float, np.floating)) and not (float(value).is_integer() and abs(value) < 1e15):
         return f"{value:.4g}"
-    return f"{int(value):,}" if isinstance(value, Real) else " ".join(repr(value).split())[:60]
+    return f"{int(value):,}"
 
 
 def _apart(got, right):
@@ -1895,11 +1895,11 @@ def _dimensions(answer):
         if np.shape(got) != (3,) or np.asarray(got).dtype.kind not in "iuf":
             raise Wrong(f"{shown} gave {_short(got)}, not three multipliers: depth, width, resolution.")
         rest = (1 - share) / 2
-        rights = growth**rest, growth ** (share / 2), growth ** (rest / 2)
+        exponents = rest, share / 2, rest / 2
+        rights = [growth**exponent for exponent in exponents]
         if _same(sorted(got), sorted(rights)) and not _same(got, rights):
             raise Wrong(f"{shown}: the three are right, their order is not: depth, width, resolution.")
-        for value, exponent, name in zip(got, (rest, share / 2, rest / 2), ("depth", "width", "resolution")):
-            right = growth**exponent
+        for value, right, exponent, name in zip(got, rights, exponents, ("depth", "width", "resolution")):
             if _same(value, right):
                 continue
             cause = ""

@@ -318,7 +318,10 @@ def _activation_map(answer):
     "derive",
     '''
 def top_k(logits, k):
-    """The k most likely classes, best first, and their probabilities. logits: (classes,). Returns two arrays (k,)."""
+    """The positions of the k likeliest classes, best first, and their probabilities: two arrays (k,).
+
+    logits: (classes,).
+    """
     exponentials = np.exp(«logits - logits.max()»)
     probabilities = «exponentials / exponentials.sum()»
     best = «np.argsort(-probabilities)[:k]»
@@ -510,38 +513,41 @@ def _grouped_params(answer):
 
 @exercise(
     "01.4",
-    "What separating saves",
+    "The speed limit of a layer",
     "derive",
     '''
-def cost_ratio(kernel, filters):
-    """MACs of depthwise + pointwise, divided by those of the dense convolution that they replace."""
-    return «1 / filters + 1 / kernel**2»
+def macs_per_byte(kernel, channels, depthwise):
+    """MACs for each byte moved, in a layer with as many filters as channels, stride 1 and float32 numbers.
+
+    It reads its input and writes its output once; there are so many pixels that the weights do not count.
+    """
+    macs_per_pixel = «kernel**2 * channels * (1 if depthwise else channels)»
+    bytes_per_pixel = «2 * 4 * channels»
+    return «macs_per_pixel / bytes_per_pixel»
 ''',
-    "Write down three counts for a size x size image: dense, depthwise, pointwise.",
-    "Dense: size² k² C N. Depthwise: size² k² C. Pointwise: size² C N.",
-    "Divide each of the two by the dense count; size and C cancel, and what stays is 1/N and 1/k².",
+    "Both counts are for one pixel with all its channels. A depthwise filter sees one channel, a dense one all of them.",
+    "For one pixel, `channels` numbers of 4 bytes are read and as many are written.",
+    "MACs: kernel² · channels, times channels again unless depthwise. Bytes: 2 · 4 · channels. Divide.",
 )
-def _cost_ratio(answer):
-    pairs = ((3, 64), (5, 40), (1, 8), (7, 2), (3, 1))
-    for k, n in pairs:
-        ratios = []
-        for inputs, size in ((16, 14), (3, 57)):
-            depthwise = Conv("depthwise", inputs, inputs, size, k, depthwise=True)
-            pointwise, dense = Conv("pointwise", inputs, n, size), Conv("dense", inputs, n, size, k)
-            ratios.append((depthwise.macs + pointwise.macs) / dense.macs)
-        if not _same(ratios[0], ratios[1]):
-            raise AssertionError("the ratio depends on more than kernel and filters")
+def _macs_per_byte(answer):
+    layers = ((3, 96, True), (3, 96, False), (1, 96, False), (5, 40, True), (7, 16, False), (1, 480, False))
+    for k, channels, depthwise in layers:
+        conv = Conv("layer", channels, channels, 56, k, depthwise=depthwise)
+        right = conv.macs / (4 * (conv.inputs * conv.size**2 + conv.activations))
+        other = right * channels if depthwise else right / channels
+        cause = "a depthwise filter sees one channel" if depthwise else "a filter of a dense layer sees all channels"
         mistakes = (
-            (1 / ratios[0], "that is dense over separable; turn it over"),
-            (1 / n, "that is the depthwise half; the pointwise convolution costs too"),
-            (1 / k**2, "that is the pointwise half; the depthwise convolution costs too"),
-            (1 / n + 1 / k, "a kernel has kernel x kernel weights; square it"),
-            (1 / (n * k**2), "the two convolutions run one after the other; add their costs"),
-            (1 / (n + k**2), "add the two fractions, not their denominators"),
-            (1 - ratios[0], "that is what is saved; the question is what is left"),
+            (1 / right, "that is bytes for each MAC; turn it over"),
+            (other, cause),
+            (2 * other, f"{cause}, and the output is written as well as the input read"),
+            (2 * right, "the input is read and the output is written; count both, and a MAC once"),
+            (4 * right, "a float32 number has 4 bytes"),
+            (8 * right, "the input is read and the output is written, and each number has 4 bytes"),
+            (right / 8, "those are MACs for each bit; a float32 number has 4 bytes"),
+            (right / k, "a kernel has kernel x kernel weights; square it"),
         )
-        answer.compare((k, n), ratios[0], mistakes)
-    return f"equals the plan's ratio for {len(pairs)} pairs of kernel and filters, whatever the image and the inputs."
+        answer.compare((k, channels, depthwise), right, mistakes)
+    return f"equals the plan's count on {len(layers)} layers. A depthwise one has k²/8, however wide it is."
 
 
 @exercise(

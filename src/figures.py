@@ -526,12 +526,14 @@ def roofline(points, peak, bandwidth):
     _plain_ticks(ax.yaxis)
     ax.set_xlabel("MACs per byte moved (log scale)")
     ax.set_ylabel("billion MACs per second (log scale)")
-    ax.text(high / 1.1, limit[2] * 1.12, "most that the arithmetic allows", ha="right", color=COLORS["muted"])
+    ax.text(ridge * 1.1, limit[2] * 1.12, "most that the arithmetic allows", color=COLORS["muted"])
     run, rise = np.subtract(*ax.transData.transform([(ridge, limit[1]), (low, limit[0])]))
     turned = dict(rotation=math.degrees(math.atan2(rise, run)), rotation_mode="anchor", ha="center", va="bottom")
     middle = (low * ridge) ** 0.5
     ax.text(middle, 1.06 * bandwidth * middle / 1e9, "most that the memory allows", color=COLORS["muted"], **turned)
-    _label(ax, [(label, x, y / 1e9, dict(color=COLORS["ink"], size=12.5)) for label, x, y in points])
+    ground = dict(boxstyle="square,pad=0.1", fc="white", ec="none", alpha=0.85)
+    style = dict(color=COLORS["ink"], size=12.5, bbox=ground)
+    _label(ax, [(label, x, y / 1e9, style) for label, x, y in points])
     return fig
 
 
@@ -958,13 +960,13 @@ PICTURES = {  # file name -> how to draw it, alternative text
         draw_family,
         "Eight networks, B0 to B7, each drawn as a row of slabs that starts tall and thin and ends small and thick. "
         "From left to right they grow taller, thicker and longer. Each is tied to its point on a curve of ImageNet "
-        "accuracy against MACs, which lies above and to the left of the other networks of the paper's Table 2.",
+        "accuracy against MACs, which lies above and to the left of the paper's other networks that state their MACs.",
     ),
     "accuracy": (
         draw_accuracy,
         "ImageNet top-1 accuracy against MACs on a logarithmic axis. The curve of B0 to B7 rises steeply, then "
         "flattens, and lies above and to the left of ResNet, DenseNet, Inception, NASNet and the other networks of "
-        "the paper's Table 2.",
+        "the paper's Table 2 that state their MACs.",
     ),
     "scaling": (
         lambda: draw_network(_table_7()),

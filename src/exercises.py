@@ -525,7 +525,7 @@ def macs_per_byte(kernel, channels, depthwise):
     bytes_per_pixel = «2 * 4 * channels»
     return «macs_per_pixel / bytes_per_pixel»
 ''',
-    "Both counts are for one pixel with all its channels. A depthwise filter sees one channel, a dense one all of them.",
+    "Both counts are for one pixel, all channels. A depthwise filter sees one channel, a dense one all of them.",
     "For one pixel, `channels` numbers of 4 bytes are read and as many are written.",
     "MACs: kernel² · channels, times channels again unless depthwise. Bytes: 2 · 4 · channels. Divide.",
 )
@@ -539,7 +539,6 @@ def _macs_per_byte(answer):
         mistakes = (
             (1 / right, "that is bytes for each MAC; turn it over"),
             (other, cause),
-            (2 * other, f"{cause}, and the output is written as well as the input read"),
             (2 * right, "the input is read and the output is written; count both, and a MAC once"),
             (4 * right, "a float32 number has 4 bytes"),
             (8 * right, "the input is read and the output is written, and each number has 4 bytes"),

@@ -1,6 +1,7 @@
 """The experiments' shared loop and table, and their networks; the recorded rows agree with the code."""
 
 import csv
+import io
 import itertools
 
 import keras
@@ -69,10 +70,45 @@ def test_an_interrupted_table_loses_only_the_run_in_flight(tmp_path):
 def test_a_table_that_cannot_be_written_keeps_its_old_rows(tmp_path, monkeypatch):
     path = training.fill("table", KEYS[:1], lambda **key: dict(top1=1), tmp_path)
     before = path.read_bytes()
-    monkeypatch.setattr(csv.DictWriter, "writerows", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+
+    class Full(io.FileIO):
+        def write(self, data):
+            super().write(data[:5])
+            raise OSError("disk full")
+
+    monkeypatch.setattr("builtins.open", lambda path, *_: Full(path, "w"))
     with pytest.raises(OSError, match="disk full"):
-        training.fill("table", KEYS, lambda **key: dict(top1=1), tmp_path)
-    assert path.read_bytes() == before
+        training.write_rows(path, 2 * training.read_rows(path))
+    monkeypatch.undo()
+    assert path.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_row_that_is_made_later_stands_in_its_place(tmp_path):
+    path = training.fill("table", KEYS, lambda **key: dict(top1=1), tmp_path)
+    other = dict(training.read_rows(path)[0], network="of other keys")
+    training.write_rows(path, [training.read_rows(path)[i] for i in (0, 2)] + [other])
+    training.fill("table", KEYS, lambda **key: dict(top1=2, new="column"), tmp_path)
+    rows = training.read_rows(path)
+    assert [(row["network"], row["seed"], row["top1"], row["new"]) for row in rows] == [
+        ("a, b", "0", "1", ""),
+        ("a, b", "1", "2", "column"),
+        ("c", "0", "1", ""),
+        ("of other keys", "0", "1", ""),
+    ]
+
+
+def test_two_that_fill_one_table_lose_no_row(tmp_path):
+    def run(network, seed):
+        assert (network, seed) == ("a, b", 0)  # meanwhile another one makes the others
+        training.fill("table", KEYS[1:], lambda **key: dict(top1=2), tmp_path)
+        return dict(top1=1)
+
+    rows = training.read_rows(training.fill("table", KEYS, run, tmp_path))
+    assert [(row["network"], row["seed"], row["top1"]) for row in rows] == [
+        ("a, b", "0", "1"),
+        ("a, b", "1", "2"),
+        ("c", "0", "2"),
+    ]
 
 
 def images(n, seed):
@@ -147,7 +183,7 @@ def test_the_recorded_rows_are_complete_and_agree_with_the_script():
     for row in rows:
         width = depthwise.width_of(row["network"])
         assert (row["width"], row["macs"]) == (width, depthwise.macs(row["network"], width))
-        assert row["epochs"] == len(row["curve"].split())
+        assert row["epochs"] == len(row["curve"].split()) and row["top1"] == float(row["curve"].split()[-1])
         assert 10 < row["top1"] < 100
 
 
@@ -224,7 +260,9 @@ def test_the_recorded_rows_of_the_miniature_agree_with_the_plan():
         paper = plan(scale, classes=10)
         assert (row["params"], row["macs"], row["activations"]) == (paper.params, paper.macs, paper.activations)
         assert (row["width"], row["resolution"]) == (scale.width, scale.resolution)
-        assert row["epochs"] == len(str(row["curve"]).split()) and 10 < row["top1"] < 100
+        assert row["depth"] == round(scale.depth, 3)
+        curve = [float(value) for value in str(row["curve"]).split()]
+        assert row["epochs"] == len(curve) and 10 < row["top1"] == curve[-1] < 100
 
 
 def test_the_recorded_steps_of_the_miniature_agree_with_the_plan():

@@ -138,7 +138,7 @@ def test_the_recorded_rows_agree_with_the_script():
         scale, paper = experiment.scale_of(row["network"]), plan(experiment.scale_of(row["network"]), classes=10)
         assert (row["width"], row["resolution"]) == (scale.width, scale.resolution)
         assert (row["params"], row["macs"], row["activations"]) == (paper.params, paper.macs, paper.activations)
-        assert row["epochs"] == len(row["curve"].split())
+        assert row["epochs"] == len(row["curve"].split()) and row["top1"] == float(row["curve"].split()[-1])
         assert 10 < row["top1"] < 100
         for name in ("top1_next_gate", "top1_mean_gate", "top1_gate_one"):
             assert (row[name] is not None) == (row["network"] == WITH)

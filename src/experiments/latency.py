@@ -1,7 +1,7 @@
 """Time and memory of one forward pass on the CPU: B0 to B7 and what a user would take instead; B0 layer by layer.
 
     python src/experiments/latency.py            writes data/measured/latency.csv, latency_blocks.csv (five minutes)
-    python src/experiments/latency.py --quick    the same in about a minute, two networks; writes nothing
+    python src/experiments/latency.py --quick    two networks and five layers, in about a minute; writes nothing
 
 Random weights, float32, one `tf.function` per network and batch size: this script needs the TensorFlow backend. The
 points take turns: a round times each of them once, and a row holds the median and the quartiles over the rounds.

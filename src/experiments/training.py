@@ -1,13 +1,15 @@
-"""What every experiment shares: one training loop, and a table on disk that a broken run cannot damage.
+"""What the experiments share: a training loop, and a table on disk that a broken run cannot damage.
 
 A table is a CSV with one row for each finished run. `fill` skips the rows that are there, so an interrupted
-experiment goes on where it stopped and loses at most the run in flight.
+experiment goes on where it stopped and loses at most the run in flight. (transfer.py trains in a loop of its own,
+from features and from a trained head, and fills its table here.)
 """
 
 import csv
 import io
 import os
 import platform
+import re
 import sys
 import time
 from pathlib import Path
@@ -75,18 +77,28 @@ def written(curve):
 def fill(name, keys, run, directory=MEASURED):
     """Fills the table `name`.csv: calls `run(**key)` for each dict in `keys` that has no row yet.
 
-    A row is the key, what `run` returned, and the versions and machine. The file is replaced only as a whole.
+    A row is the key, what `run` returned, and the versions and machine. Rows stand in the order of `keys`, whenever
+    they were made. The file is read again before and after each run, for somebody else may fill it too, and is
+    replaced only as a whole.
     """
+
+    def ranked(row):
+        return rank.get(tuple(str(row[k]) for k in keys[0]))  # None: a row of other keys stays where it is
+
     path = Path(directory) / f"{name}.csv"
-    rows = read_rows(path)
-    done = [{k: row[k] for k in keys[0]} for row in rows]
-    todo = [key for key in keys if {k: str(v) for k, v in key.items()} not in done]
+    rank = {tuple(str(value) for value in key.values()): i for i, key in enumerate(keys)}
+    todo = [key for key in keys if ranked(key) not in map(ranked, read_rows(path))]
     print(f"{path.name}: {len(keys) - len(todo)} of {len(keys)} runs are there, {len(todo)} to go", flush=True)
-    start = time.perf_counter()
+    start, work = time.perf_counter(), [key.get("epochs", 1) for key in todo]
     for count, key in enumerate(todo, start=1):
-        rows.append({**key, **run(**key), **provenance()})
+        if ranked(key) in map(ranked, read_rows(path)):
+            continue
+        row = {**key, **run(**key), **provenance()}
+        rows = [other for other in read_rows(path) if ranked(other) != ranked(key)]
+        later = (i for i, other in enumerate(rows) if (ranked(other) or 0) > ranked(key))
+        rows.insert(next(later, len(rows)), row)
         write_rows(path, rows)
-        left = (time.perf_counter() - start) / count * (len(todo) - count)
+        left = (time.perf_counter() - start) / sum(work[:count]) * sum(work[count:])
         print(f"\n{path.name}: run {count}/{len(todo)} written, about {left / 60:.0f} min left", flush=True)
     return path
 
@@ -98,9 +110,16 @@ def provenance():
         keras=keras.__version__,
         numpy=np.__version__,
         python=platform.python_version(),
-        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+        machine=f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} CPU cores",
         date=time.strftime("%Y-%m-%d"),
     )
+
+
+def processor():
+    """The name of the processor, as far as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.+)", info.read_text()) if info.exists() else []
+    return names[0].strip() if names else platform.processor() or "unknown processor"
 
 
 def read_rows(path):
@@ -109,9 +128,10 @@ def read_rows(path):
 
 
 def write_rows(path, rows):
-    """Writes dicts of the same keys as a table, whole or not at all."""
+    """Writes dicts as a table, whole or not at all. A column that a row does not have stays empty there."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(path, lambda file: file.write(text.getvalue().encode()))

@@ -19,7 +19,7 @@ others of the training set to choose by.
 CPU time of Lite0, both cores together, measured on a busy machine: 1.1 ms for the features of an image at 32 pixels,
 11 at 96, 58 at 224; 8 ms to train everything on an image at 32 pixels, 51 at 96. On two free cores that makes about
 10 minutes for the frozen rows of Lite0 (the first 18), 10 for those fine-tuned at 32 pixels (the next 12), 3 for
-Lite1 and Lite2 at 32 pixels (12), and 4 minutes for each row fine-tuned at 96. What is left takes hours.
+Lite1 and Lite2 at 32 pixels (12), two minutes for each row fine-tuned at 96 and eight for one at 224.
 It may be stopped at any time and goes on where it was; the rows that settle most come first.
 """
 

@@ -72,7 +72,7 @@ def scale_of(dataset, name, multiple):
     if name in GRID:
         return fill_width(*GRID[name], target, base)
     half = compound_scale({2: 1, 4: 2, 8: 3}[multiple], resolution=RESOLUTION // 2)
-    return fill_width(half.depth, 2 * half.resolution, target, base)  # even, so that the strides lose no column
+    return fill_width(half.depth, 2 * half.resolution, target, base)  # even: the first stride rounds nothing
 
 
 def macs(scale):

@@ -178,8 +178,8 @@ def test_the_widened_network_costs_what_the_dense_one_does():
 
 def test_the_recorded_rows_are_complete_and_agree_with_the_script():
     rows = measured("depthwise")
-    runs = list(itertools.product(depthwise.NETWORKS, depthwise.EPOCHS, depthwise.SEEDS))
-    assert sorted((row["network"], row["epochs"], row["seed"]) for row in rows) == sorted(runs)
+    runs = list(itertools.product(depthwise.EPOCHS, depthwise.SEEDS, depthwise.NETWORKS))
+    assert [(row["epochs"], row["seed"], row["network"]) for row in rows] == runs  # lesson 01 pairs them by place
     for row in rows:
         width = depthwise.width_of(row["network"])
         assert (row["width"], row["macs"]) == (width, depthwise.macs(row["network"], width))

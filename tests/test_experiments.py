@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from architecture import compound_scale, plan
 from datasets import measured
-from experiments import compound, depthwise, training
+from experiments import compound, depthwise, squeeze_excitation, training
 from test_architecture import walk_macs
 
 
@@ -27,6 +27,15 @@ def eager():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.parametrize("script", [compound, depthwise, squeeze_excitation])
+def test_the_quick_trial_is_short_and_fills_no_table(script, monkeypatch, capsys):
+    epochs = []
+    monkeypatch.setattr(script, "run", lambda *_, **options: epochs.append(options["epochs"]) or dict(top1=50))
+    monkeypatch.setattr(script, "fill", lambda *_: pytest.fail("a trial fills no table"))
+    script.main(["--quick"])
+    assert len(epochs) >= 2 and max(epochs) <= 4 and capsys.readouterr().out.count("'top1': 50") == len(epochs)
 
 
 KEYS = [dict(network="a, b", seed=0), dict(network="a, b", seed=1), dict(network="c", seed=0)]

@@ -84,7 +84,7 @@ def test_another_backend_is_refused(monkeypatch):
         latency.compiled(lambda x: x, (1,))
 
 
-def test_the_quick_path_on_a_tiny_network(monkeypatch, capsys):
+def test_a_tiny_network_and_its_layers_are_measured(monkeypatch, capsys):
     model = EfficientNet(TINY, classes=10)
     monkeypatch.setattr(latency, "build", lambda name: model)
     monkeypatch.setattr(latency, "resolution_of", lambda name: 32)

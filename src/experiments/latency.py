@@ -260,14 +260,14 @@ def main(arguments):
         return
     tensorflow_module().config.set_visible_devices([], "GPU")
     if "--quick" in arguments:
-        tables = measure_networks([("b0", 1), ("MobileNetV2", 1)], 5), measure_layers(build("b0"), (1,), 2)
+        tables = measure_networks([("b0", 1), ("MobileNetV2", 1)]), measure_layers(build("b0"), (1,), 2)
         for key, row in [*tables[0].items(), *list(tables[1].items())[:5]]:
             print(*key, row)
         return
     names = ("kind", "part", "input", "output", "kernel", "stride")
     parts = unique_layers(build("b0"))
     layers_of_b0 = cache(lambda: measure_layers(build("b0")))
-    networks = cache(lambda: measure_networks(points(), 5))
+    networks = cache(lambda: measure_networks(points()))
     fill(
         "latency_blocks",
         [dict(zip(names, key)) | dict(batch=batch) for batch in BATCHES for key in parts],

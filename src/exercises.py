@@ -666,8 +666,9 @@ def _se_params(answer):
     "modify",
     '''
 def eca_gate(z, kernel):
-    """ECA-Net's gate: each channel looks at its neighbours only. Zeros stand beyond both ends.
+    """ECA-Net's gate: the sigmoid of a convolution over the channels, so each looks at its neighbours only.
 
+    Zeros stand beyond both ends; as in lesson 01, the kernel is not flipped.
     z: (c,), the channel means; kernel: (k,), k odd. Returns (c,), between 0 and 1.
     """
     padded = np.pad(z, «len(kernel) // 2»)

@@ -520,8 +520,9 @@ def roofline(points, peak, bandwidth):
     ax.plot([low, ridge, high], limit, color=COLORS["ink"], marker="", zorder=2)
     ax.fill_between([low, ridge, high], limit, roof / 1e9, color=COLORS["line"], alpha=0.45, lw=0)
     ax.plot([ridge, ridge], [floor / 1e9, peak / 1e9], color=COLORS["muted"], marker="", lw=1, ls=(0, (3, 3)))
-    for i, (_, intensity, speed) in enumerate(points):
-        ax.plot(intensity, speed / 1e9, marker=MARKERS[i % 5], color=SERIES[i % 5], ms=11, mec="white", zorder=4)
+    for i, (label, intensity, speed) in enumerate(points):
+        colour = COLORS.get(label, SERIES[i % 5])  # a kind of layer keeps its colour
+        ax.plot(intensity, speed / 1e9, marker=MARKERS[i % 5], color=colour, ms=11, mec="white", zorder=4)
     _plain_ticks(ax.xaxis)
     _plain_ticks(ax.yaxis)
     ax.set_xlabel("MACs per byte moved (log scale)")
@@ -530,7 +531,7 @@ def roofline(points, peak, bandwidth):
     run, rise = np.subtract(*ax.transData.transform([(ridge, limit[1]), (low, limit[0])]))
     turned = dict(rotation=math.degrees(math.atan2(rise, run)), rotation_mode="anchor", ha="center", va="bottom")
     middle = (low * ridge) ** 0.5
-    ax.text(middle, 1.06 * bandwidth * middle / 1e9, "most that the memory allows", color=COLORS["muted"], **turned)
+    ax.text(middle, 1.06 * bandwidth * middle / 1e9, "as fast as memory is copied", color=COLORS["muted"], **turned)
     ground = dict(boxstyle="square,pad=0.1", fc="white", ec="none", alpha=0.85)
     style = dict(color=COLORS["ink"], size=12.5, bbox=ground)
     _label(ax, [(label, x, y / 1e9, style) for label, x, y in points])

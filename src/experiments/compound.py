@@ -1,7 +1,7 @@
 """Compound scaling in miniature: depth, width, resolution and all three at equal MACs, on two sets of real images.
 
     python src/experiments/compound.py            writes data/measured/compound_steps.csv (five minutes) and
-                                                  compound.csv (about ten hours of one CPU core)
+                                                  compound.csv (about 14 hours of one CPU core)
     python src/experiments/compound.py --quick    the same in under a minute, on the shipped images; writes nothing
 
 The baseline is an EfficientNet of three stages for images of 14 x 14 pixels. Each shape costs about 2 (or 4, or 8)
@@ -9,8 +9,9 @@ times its MACs. Depth and resolution move in steps, so they set the target and t
 searched for on paper until the MACs agree. `compound` takes depth and resolution from equation 3 with the paper's
 own constants, fixed beforehand, and the width that is left. No image is enlarged: 28 pixels is the end. A grid of
 depths and resolutions at twice the MACs, on Fashion-MNIST, repeats the paper's search for the best ratio.
-Runs of 1, 9, 27 and, as far as the rows go, 81 epochs (another four hours) show whether the order of the shapes
-depends on the budget; `compound_steps.csv` says what a training step of each shape takes, timed in turns.
+Runs of 1, 9, 27 and 81 epochs show whether the order of the shapes depends on the budget: after 81 all of them know
+the training images by heart. Those of 27 and 81 were added after the others had been seen. `compound_steps.csv`
+says what a training step of each shape takes, timed in turns.
 Two faults were found after runs had been seen, and those runs made again: the first eight drew their initial weights
 from another seed; and compound at 4 times the MACs had 20 pixels, rounded twice, instead of the 18 nearest to
 14 * 1.15 ** 2 (five seeds with 20 pixels had a mean of 84.3 % on Fashion-MNIST).

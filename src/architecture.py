@@ -224,7 +224,7 @@ def plan(variant="b0", classes=1000, include_top=True):
     """Works out every layer of a network. `variant` is a name in VARIANTS or any Scale. Returns a Plan."""
     scale = find_scale(variant)
     _require(_is(Integral, classes) and classes > 0, "classes", classes, "a whole number above 0")
-    base, width, depth = scale.baseline, scale.width, scale.depth
+    classes, base, width, depth = int(classes), scale.baseline, scale.width, scale.depth
     ends = 1.0 if base.fixed_ends else width
 
     channels, size = round_filters(base.stem_filters, ends, base.divisor), scale.resolution
@@ -277,6 +277,8 @@ def EfficientNet(variant="b0", classes=1000, include_top=True, weights=None):
     Raises ValueError, in one line, for an argument that cannot be used. Source: arXiv:1905.11946, Table 1.
     """
     network = plan(variant, classes, include_top)
+    order = keras.config.image_data_format()
+    _require(order == "channels_last", "keras.config.image_data_format()", order, "channels_last, as in the plan")
     base, size = network.scale.baseline, network.scale.resolution
     act = base.activation
     # Keras walks the graph recursively: a network as deep as L2 comes near Python's default limit of 1,000 calls
@@ -294,7 +296,11 @@ def EfficientNet(variant="b0", classes=1000, include_top=True, weights=None):
         x = layers.Dropout(network.scale.dropout, name="top_dropout")(x)
         # float32 also under mixed precision, where a float16 softmax loses the small probabilities
         x = layers.Dense(
-            classes, activation="softmax", kernel_initializer=DENSE_INIT, dtype="float32", name="predictions"
+            network.predictions.filters,
+            activation="softmax",
+            kernel_initializer=DENSE_INIT,
+            dtype="float32",
+            name="predictions",
         )(x)
     model = keras.Model(image, x, name=f"efficientnet_{variant}" if isinstance(variant, str) else "efficientnet")
     if weights is not None:

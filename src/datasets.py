@@ -25,6 +25,7 @@ PHOTOS = {
     "astronaut": "astronaut.jpg",
     "rocket": "rocket.jpg",
 }
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FASHION_MNIST_CLASSES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -64,8 +65,11 @@ def photo(name, size=None):
     _require(size is None or _whole(size), "size", size, "a whole number of pixels above 0, or None")
     try:
         with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, SyntaxError) as error:  # what Pillow raises for a file that is no image, or half of one
+            image = ImageOps.exif_transpose(file)
+            if image.mode.startswith("I;16"):  # 16 bits of grey, which Pillow would cut off at 255
+                image = Image.fromarray((np.asarray(image) // 257).astype("uint8"))
+            image = image.convert("RGB")
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # no image, half of one, or a huge one
         raise ValueError(f"photo is {str(name)!r}, which cannot be read as an image; allowed: {allowed}.") from error
     return np.array(image if size is None else centre_square(image, int(size)))
 
@@ -86,7 +90,8 @@ def folder(path, size, test=0.2, seed=0):
     Images are uint8 (n, size, size, 3): the central square of each photo, upright, RGB, resized with Pillow's bicubic
     filter. Labels are int64 (n,), positions in `classes`, which are the folders' names in alphabetical order. Of each
     class a share of `test`, at least one photo and never all, is drawn for the test; `seed` decides which, and the
-    order. Files whose ending is not an image's, and hidden ones, are left out. Raises ValueError.
+    order. Files whose ending is not in PHOTO_ENDINGS, and hidden ones, are left out; HEIC, which phones write and
+    Pillow cannot read, is refused. Raises ValueError.
     """
     allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
     _require(isinstance(path, (str, os.PathLike)) and Path(path).is_dir(), "path", str(path), allowed)
@@ -95,9 +100,14 @@ def folder(path, size, test=0.2, seed=0):
     _require(real and 0 < test < 1, "test", test, "a share between 0 and 1")
     places = sorted(place for place in Path(path).iterdir() if place.is_dir() and not place.name.startswith("."))
     _require(len(places) > 1, "path", str(path), f"{allowed}; this one holds {len(places)}")
-    endings, random, parts = Image.registered_extensions(), np.random.default_rng(seed), ([], [], [], [])
+    random, parts = np.random.default_rng(seed), ([], [], [], [])
     for label, place in enumerate(places):
-        files = sorted(f for f in place.iterdir() if f.suffix.lower() in endings and not f.name.startswith("."))
+        files = sorted(f for f in place.iterdir() if f.is_file() and not f.name.startswith("."))
+        heic = [f.name for f in files if f.suffix.lower() in (".heic", ".heif")]
+        _require(
+            not heic, f"a photo in {str(place)!r}", heic[0] if heic else "", "JPEG, PNG and the like; save it as one"
+        )
+        files = [f for f in files if f.suffix.lower() in PHOTO_ENDINGS]
         _require(len(files) > 1, f"the number of photos in {str(place)!r}", len(files), "two or more")
         images = [_central_square(file, int(size)) for file in files]
         count = min(max(1, round(test * len(files))), len(files) - 1)

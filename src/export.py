@@ -12,6 +12,7 @@ fold and save(".keras") run on every Keras backend; fuse, .tflite and .onnx need
 import os
 import tempfile
 import warnings
+from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +38,10 @@ def fold(model):
     stays where the convolution has an activation of its own, is used elsewhere too, or is called twice; a model inside
     the model is copied as it is. For inference only: what batch norm does in training is gone. Raises ValueError.
     """
-    norms = _foldable(_checked(model))
+    model = _checked(model)
+    if isinstance(model, keras.Sequential):  # Keras replaces calls in functional models only
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    norms = _foldable(model)
     convs = {conv.name: norm for norm, conv in norms.items()}
 
     def copy(layer):
@@ -96,29 +100,20 @@ class FusedBatchNormalization(layers.BatchNormalization):
 
 def _foldable(model):
     """{name of a batch norm: the convolution before it}, for those that can be folded."""
-    makers, uses = {}, [id(tensor) for tensor in model.outputs]
-    for layer in model.layers:
-        outputs, inputs = _tensors(layer, "output"), _tensors(layer, "input")
-        makers |= {id(tensor): layer for tensor in outputs}
-        uses += map(id, inputs)
+    # call by call, for which Keras has no public list: layer.input and layer.output know the first call only
+    nodes = [node for level in model._nodes_by_depth.values() for node in level if not node.is_input]
+    calls = Counter(node.operation.name for node in nodes)
+    uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors) + Counter(map(id, model.outputs))
+    makers = {id(tensor): node.operation for node in nodes for tensor in node.output_tensors}
     found = {}
-    for norm in model.layers:
-        if type(norm) is layers.BatchNormalization and (inputs := _tensors(norm, "input")):
-            conv = makers.get(id(inputs[0]))
-            if type(conv) in (layers.Conv2D, layers.DepthwiseConv2D):
-                axes = (-1, 3) if conv.data_format == "channels_last" else (1, -3)
-                linear = conv.activation is keras.activations.linear
-                if linear and norm.axis in axes and uses.count(id(inputs[0])) == 1:
-                    found[norm.name] = conv
+    for norm, tensors in ((node.operation, node.input_tensors) for node in nodes):
+        conv = makers.get(id(tensors[0])) if type(norm) is layers.BatchNormalization else None
+        if type(conv) in (layers.Conv2D, layers.DepthwiseConv2D):
+            axes = (-1, 3) if conv.data_format == "channels_last" else (1, -3)
+            once = calls[norm.name] == calls[conv.name] == uses[id(tensors[0])] == 1
+            if once and conv.activation is keras.activations.linear and norm.axis in axes:
+                found[norm.name] = conv
     return found
-
-
-def _tensors(layer, side):
-    try:
-        tensors = getattr(layer, side)
-    except (AttributeError, ValueError):  # a layer that is called twice has no one input
-        return []
-    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
 
 
 def _fold_into(conv, norm):
@@ -151,6 +146,9 @@ def save(model, path, calibration=None):
         fits = path.suffix == ".tflite" and np.ndim(calibration) == 4 and np.shape(calibration)[1:] == shape
         allowed = f"for a .tflite file, an array of images (n, {', '.join(map(str, shape))})"
         _require(fits and len(calibration), "calibration", f"an array of shape {np.shape(calibration)}", allowed)
+        low, high = float(np.min(calibration)), float(np.max(calibration))
+        allowed = "pixels 0 to 255; images that were divided by 255 do not show the range of the maps"
+        _require(0 <= low and 1 < high <= 255, "calibration", f"images of {low:.3g} to {high:.3g}", allowed)
     if path.suffix == ".onnx":
         _installed("onnx", "tf2onnx")
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:

@@ -97,6 +97,9 @@ def parse(arguments):
             raise Stop(f"--{name} is {value}; allowed: a whole number above 0.")
     if not (0 < args.rate < math.inf and 0 <= args.warmup < args.epochs and args.seed >= 0):
         raise Stop("allowed: --rate above 0, --warmup from 0 to less than --epochs, --seed from 0.")
+    for name, value in (("drop", args.drop), ("norm-momentum", args.norm_momentum)):
+        if not 0 <= value < 1:
+            raise Stop(f"--{name} is {value:g}; allowed: from 0 to less than 1.")
     if (args.workers is None) != (args.index is None) or (args.workers and args.devices):
         raise Stop("--workers and --index go together, without --devices: each machine uses all its GPUs, or its CPU.")
     if args.workers and not 0 <= args.index < len(args.workers.split(",")):
@@ -387,10 +390,10 @@ def finish(trainer, folder, speed):
     write_rows(folder / "curve.csv", rows)
     result = dict(top1=trainer.top1, images_per_second=round(speed, 1) or None, replicas=trainer.replicas)
     text = json.dumps(result | dict(settings=settings_of(trainer.args)), indent=1)
-    write_atomically(folder / "result.json", lambda file: file.write(text.encode()))
     part = folder / "part.weights.h5"
     trainer.model.save_weights(part)
     os.replace(part, folder / "final.weights.h5")
+    write_atomically(folder / "result.json", lambda file: file.write(text.encode()))  # last: it says that all is there
     measured = f", {speed:.0f} images/s after the first --every steps, tests and checkpoints included" if speed else ""
     print(f"\ntest top-1 {trainer.top1[-1]:.2f} %{measured}; see {folder}")
 

@@ -126,7 +126,7 @@ def _downloaded(variant, include_top):
             raise ValueError(f"{str(path)!r} is damaged: MD5 {found}, expected {expected}; delete it and try again.")
         return path
 
-    part = path.with_name(path.name + ".part")  # what breaks half-way never bears the final name
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # what breaks half-way never bears the final name
     try:
         keras.utils.get_file(part.name, KERAS_URL + path.name, cache_subdir=str(folder), file_hash=expected)
         os.replace(part, path)

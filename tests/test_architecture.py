@@ -285,6 +285,19 @@ def test_save_and_reload_need_no_custom_objects(tmp_path):
     assert np.array_equal(np.asarray(model(image)), np.asarray(third(image)))
 
 
+def test_channels_first_is_refused():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match="'channels_first'; allowed: channels_last"):
+            EfficientNet(Scale(0.1, 0.1, 32))
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+def test_the_number_of_classes_may_come_from_an_array():
+    assert EfficientNet(Scale(0.1, 0.1, 32), classes=np.array([0, 2, 1]).max() + 1).output.shape == (None, 3)
+
+
 def test_the_last_layer_is_float32_under_mixed_precision():
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:

@@ -89,6 +89,21 @@ def test_any_colour_mode_becomes_rgb(tmp_path, mode):
     assert datasets.photo(path).shape == (32, 32, 3)
 
 
+def test_sixteen_bits_of_grey_keep_their_brightness(tmp_path):
+    ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
+    Image.fromarray(ramp).save(tmp_path / "mine.png")
+    found = datasets.photo(tmp_path / "mine.png")
+    assert found.shape == (64, 64, 3) and np.abs(found[..., 0] - ramp / 257).max() < 1.01
+
+
+def test_a_photo_of_too_many_pixels_is_refused_in_one_line(tmp_path, monkeypatch):
+    Image.new("RGB", (64, 64)).save(tmp_path / "mine.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match="cannot be read as an image") as error:
+        datasets.photo(tmp_path / "mine.png")
+    assert one_line(error)
+
+
 @pytest.mark.parametrize("name", ["chelsae", "no/such/file.jpg", 3, None])
 def test_an_unknown_photo_is_answered_with_the_names(name):
     with pytest.raises(ValueError) as error:
@@ -125,6 +140,8 @@ def album(tmp_path):
             ending = {"RGB": "JPG", "RGBA": "png", "L": "webp", "P": "gif", "CMYK": "tiff"}[mode]
             Image.fromarray(pixels).convert(mode).save(tmp_path / name / f"{i}.{ending}")
         (tmp_path / name / "notes.txt").write_text("not a photo")
+        (tmp_path / name / "scan.pdf").write_text("not a photo")
+        (tmp_path / name / "more.png").mkdir()
         (tmp_path / name / ".hidden.png").write_bytes(b"")
     (tmp_path / ".checkpoints").mkdir()
     (tmp_path / "readme.md").write_text("not a class")
@@ -161,10 +178,11 @@ def test_a_photo_of_a_folder_is_its_central_square(tmp_path):
     ("spoil", "options", "words"),
     [
         (lambda album: album / "none", {}, "path is .*none.*one for each class"),
-        (lambda album: album / "wool", {}, "path is .*wool.*this one holds 0"),
+        (lambda album: album / "wool", {}, "path is .*wool.*this one holds 1"),
         (lambda album: (album / "wool" / "0.JPG").unlink(), {}, "photos in .*wool.* is 1; allowed: two or more"),
         (lambda album: (album / "wool" / "0.JPG").write_bytes(b"no"), {}, r"0\.JPG.*cannot be read as an image"),
         (lambda album: (album / "zero").mkdir(), {}, "photos in .*zero.* is 0"),
+        (lambda album: (album / "wool" / "a.HEIC").write_bytes(b"x"), {}, r"photo in .*wool.* is .*a\.HEIC"),
         (lambda album: "7", {}, "path is '7'"),
         (lambda album: album, dict(size=0), "size is 0"),
         (lambda album: album, dict(test=1), "test is 1; allowed: a share"),

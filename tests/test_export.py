@@ -93,6 +93,21 @@ def called_twice(x):
     return layers.BatchNormalization()(conv(conv(x)))
 
 
+def called_again(x):
+    conv = layers.Conv2D(3, 1)
+    return layers.Add()([layers.BatchNormalization()(conv(x)), conv(layers.ReLU()(x))])
+
+
+def norm_called_twice(x):
+    norm = layers.BatchNormalization()
+    return layers.Add()([norm(layers.Conv2D(3, 1)(x)), norm(layers.ReLU()(x))])
+
+
+def used_by_a_second_call(x):
+    y, shared = layers.Conv2D(3, 1)(x), layers.Activation("relu")
+    return layers.Add()([shared(x), layers.BatchNormalization()(y), shared(y)])
+
+
 def other_axis(x):
     return layers.BatchNormalization(axis=1)(layers.Conv2D(3, 1)(x))
 
@@ -101,13 +116,23 @@ def norm_first(x):
     return layers.Conv2D(3, 3, padding="same")(layers.BatchNormalization()(x))
 
 
-@pytest.mark.parametrize("build", [activated, used_twice, called_twice, other_axis, norm_first])
+NOT_FOLDED = [activated, used_twice, called_twice, called_again, norm_called_twice, used_by_a_second_call]
+
+
+@pytest.mark.parametrize("build", [*NOT_FOLDED, other_axis, norm_first])
 def test_what_cannot_be_folded_stays(build):
     image = layers.Input((8, 8, 3))
     model = randomised(keras.Model(image, build(image)))
     folded, x = export.fold(model), RANDOM.normal(size=(2, 8, 8, 3))
     np.testing.assert_allclose(values(folded, x), values(model, x), rtol=1e-4, atol=1e-5)
     assert kinds(folded).count(layers.BatchNormalization) == 1
+
+
+def test_a_sequential_model_is_folded():
+    model = randomised(keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.BatchNormalization()]))
+    folded, x = export.fold(model), RANDOM.normal(size=(2, 8, 8, 3))
+    np.testing.assert_allclose(values(folded, x), values(model, x), rtol=1e-4, atol=1e-5)
+    assert layers.BatchNormalization not in kinds(folded)
 
 
 def test_a_convolution_that_is_an_output_stays():
@@ -234,6 +259,8 @@ UNBUILT = keras.Sequential([layers.Dense(2)], name="unbuilt")
         (lambda t, d: export.save(t, d / "a.onnx", IMAGES), "calibration is an array of shape .* for a .tflite file"),
         (lambda t, d: export.save(t, d / "a.tflite", IMAGES[0]), r"allowed: .* images \(n, 32, 32, 3\)"),
         (lambda t, d: export.save(t, d / "a.tflite", IMAGES[:0]), "calibration is an array of shape"),
+        (lambda t, d: export.save(t, d / "a.tflite", IMAGES / 255), "calibration is images of 0.* to .*divided by 255"),
+        (lambda t, d: export.save(t, d / "a.tflite", IMAGES * np.nan), "calibration is images of nan to nan"),
         (lambda t, d: export.load(d / "a.keras"), "a file that save has written"),
         (lambda t, d: export.load(d / "a.pb"), "a name that ends in"),
         (lambda t, d: export.missing("cat"), "a name that ends in"),

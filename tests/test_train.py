@@ -168,6 +168,18 @@ def test_a_changed_setting_is_refused_in_one_line(folder, unbroken, capsys):
     assert "--batch is 50" in line and "begun with 100" in line and line.count("\n") == 1
 
 
+def test_a_run_killed_while_it_writes_its_weights_is_not_finished(tmp_path):
+    class Model:
+        def save_weights(self, path):
+            raise KeyboardInterrupt
+
+    trainer = train.Trainer(train.parse([*RANDOM, "--out", str(tmp_path)]), tf.distribute.get_strategy())
+    trainer.top1, trainer.model = [50.0], Model()
+    with pytest.raises(KeyboardInterrupt):
+        train.finish(trainer, tmp_path, 1.0)
+    assert not (tmp_path / "result.json").exists()  # else the same command would take it for finished
+
+
 def test_a_finished_run_stays_as_it_is(folder, unbroken, capsys):
     before = (folder / "one" / "result.json").read_bytes()
     assert train.main([*SETTINGS, "--out", str(folder / "one")]) == 0
@@ -223,6 +235,8 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path, folder, unbroken,
         ("cifar10 --out x --epochs two", "invalid int value: 'two'"),
         ("cifar10 --out x --rate -1", "--rate above 0"),
         ("cifar10 --out x --epochs 1 --warmup 1", "less than --epochs"),
+        ("cifar10 --out x --drop 2", "--drop is 2; allowed: from 0 to less than 1"),
+        ("cifar10 --out x --norm-momentum nan", "--norm-momentum is nan; allowed: from 0"),
         ("cifar10 --out x --index 0", "go together"),
         ("cifar10 --out x --workers a:1 --index 0 --devices 2", "without --devices"),
         ("cifar10 --out x --workers a:1,b:1 --index 2", "allowed: 0 to 1"),

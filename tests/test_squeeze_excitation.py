@@ -133,7 +133,7 @@ def recorded(name):
 def test_the_recorded_rows_agree_with_the_script():
     rows = recorded("squeeze_excitation")
     keys = [tuple(key.values()) for key in experiment.keys()]
-    assert [(row["network"], row["seed"], row["epochs"]) for row in rows] == keys[: len(rows)]
+    assert [(row["network"], row["seed"], row["epochs"]) for row in rows] == keys  # lesson 02 pairs them by place
     for row in rows:
         scale, paper = experiment.scale_of(row["network"]), plan(experiment.scale_of(row["network"]), classes=10)
         assert (row["width"], row["resolution"]) == (scale.width, scale.resolution)

@@ -103,10 +103,8 @@ def folder(path, size, test=0.2, seed=0):
     random, parts = np.random.default_rng(seed), ([], [], [], [])
     for label, place in enumerate(places):
         files = sorted(f for f in place.iterdir() if f.is_file() and not f.name.startswith("."))
-        heic = [f.name for f in files if f.suffix.lower() in (".heic", ".heif")]
-        _require(
-            not heic, f"a photo in {str(place)!r}", heic[0] if heic else "", "JPEG, PNG and the like; save it as one"
-        )
+        heic = next((f.name for f in files if f.suffix.lower() in (".heic", ".heif")), None)
+        _require(heic is None, f"a photo in {str(place)!r}", heic, "JPEG, PNG and the like; save it as one")
         files = [f for f in files if f.suffix.lower() in PHOTO_ENDINGS]
         _require(len(files) > 1, f"the number of photos in {str(place)!r}", len(files), "two or more")
         images = [_central_square(file, int(size)) for file in files]

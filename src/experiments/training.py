@@ -87,7 +87,8 @@ def fill(name, keys, run, directory=MEASURED):
 
     path = Path(directory) / f"{name}.csv"
     rank = {tuple(str(value) for value in key.values()): i for i, key in enumerate(keys)}
-    todo = [key for key in keys if ranked(key) not in map(ranked, read_rows(path))]
+    there = set(map(ranked, read_rows(path)))
+    todo = [key for key in keys if ranked(key) not in there]
     print(f"{path.name}: {len(keys) - len(todo)} of {len(keys)} runs are there, {len(todo)} to go", flush=True)
     start, work = time.perf_counter(), [key.get("epochs", 1) for key in todo]
     for count, key in enumerate(todo, start=1):

@@ -21,7 +21,8 @@ CONV_INIT = dict(class_name="VarianceScaling", config=dict(scale=2.0, mode="fan_
 DENSE_INIT = dict(class_name="VarianceScaling", config=dict(scale=1 / 3, mode="fan_out", distribution="uniform"))
 
 
-def _require(condition, name, value, allowed):
+def require(condition, name, value, allowed):
+    """Raises ValueError, in one line, unless `condition` holds: what was wrong, and what is allowed."""
     if not condition:
         raise ValueError(f"{name} is {value!r}; allowed: {allowed}.")
 
@@ -88,11 +89,11 @@ class Scale:
 
     def __post_init__(self):
         for name, value in (("width", self.width), ("depth", self.depth)):
-            _require(_is(Real, value) and 0 < value < math.inf, name, value, "a number above 0")
+            require(_is(Real, value) and 0 < value < math.inf, name, value, "a number above 0")
         size, dropout = self.resolution, self.dropout
-        _require(_is(Integral, size) and size > 0, "resolution", size, "a whole number of pixels above 0")
-        _require(_is(Real, dropout) and 0 <= dropout < 1, "dropout", dropout, "a number from 0 up to, not including, 1")
-        _require(isinstance(self.baseline, Baseline), "baseline", self.baseline, "a Baseline")
+        require(_is(Integral, size) and size > 0, "resolution", size, "a whole number of pixels above 0")
+        require(_is(Real, dropout) and 0 <= dropout < 1, "dropout", dropout, "a number from 0 up to, not including, 1")
+        require(isinstance(self.baseline, Baseline), "baseline", self.baseline, "a Baseline")
 
 
 VARIANTS = {  # as released (tensorflow/tpu efficientnet_builder.py); not on the curve of equation 3, see lesson 04
@@ -223,7 +224,7 @@ class Plan:
 def plan(variant="b0", classes=1000, include_top=True):
     """Works out every layer of a network. `variant` is a name in VARIANTS or any Scale. Returns a Plan."""
     scale = find_scale(variant)
-    _require(_is(Integral, classes) and classes > 0, "classes", classes, "a whole number above 0")
+    require(_is(Integral, classes) and classes > 0, "classes", classes, "a whole number above 0")
     classes, base, width, depth = int(classes), scale.baseline, scale.width, scale.depth
     ends = 1.0 if base.fixed_ends else width
 
@@ -278,7 +279,7 @@ def EfficientNet(variant="b0", classes=1000, include_top=True, weights=None):
     """
     network = plan(variant, classes, include_top)
     order = keras.config.image_data_format()
-    _require(order == "channels_last", "keras.config.image_data_format()", order, "channels_last, as in the plan")
+    require(order == "channels_last", "keras.config.image_data_format()", order, "channels_last, as in the plan")
     base, size = network.scale.baseline, network.scale.resolution
     act = base.activation
     # Keras walks the graph recursively: a network as deep as L2 comes near Python's default limit of 1,000 calls
@@ -354,13 +355,13 @@ def find_scale(variant):
     """The Scale of a variant's name; a Scale is returned as it is. Raises ValueError for anything else."""
     if isinstance(variant, Scale):
         return variant
-    _require(isinstance(variant, str) and variant in VARIANTS, "variant", variant, f"{', '.join(VARIANTS)}, or a Scale")
+    require(isinstance(variant, str) and variant in VARIANTS, "variant", variant, f"{', '.join(VARIANTS)}, or a Scale")
     return VARIANTS[variant]
 
 
 def _load(model, path):
     allowed = "the path of a .weights.h5 file of this very network (for ImageNet weights call weights.pretrained)"
-    _require(isinstance(path, (str, os.PathLike)) and os.path.isfile(path), "weights", path, allowed)
+    require(isinstance(path, (str, os.PathLike)) and os.path.isfile(path), "weights", path, allowed)
     try:
         model.load_weights(path)
     except Exception as error:  # h5py, Keras and the backends each raise their own kind
@@ -396,7 +397,7 @@ def _print_stages(variant):
 def main(arguments):
     """Prints the family, or the network that is named. Returns the exit status."""
     try:
-        _require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
+        require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
         _print_stages(arguments[0].lower()) if arguments else _print_family()
     except ValueError as error:
         print(f"architecture.py: {error}", file=sys.stderr)

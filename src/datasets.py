@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from atomic import write_atomically
+
 DATA = Path(__file__).resolve().parent.parent / "data"
 CACHE = DATA / "cache"  # not in git; `full=True` looks here before it downloads
 PHOTOS = {
@@ -242,19 +244,6 @@ def _digest(data):
         digest.update(np.ascontiguousarray(x))
         digest.update(y.astype(np.uint8))
     return digest.hexdigest()
-
-
-def write_atomically(path, write):
-    """Calls `write(file)`, a binary file, on a temporary one that gets its name only once it is complete."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- tables of numbers

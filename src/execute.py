@@ -60,7 +60,7 @@ def execute(path):
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    from datasets import write_atomically
+    from atomic import write_atomically
 
     path = Path(path)
     notebook = nbformat.read(path, as_version=4)

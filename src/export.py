@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from datasets import write_atomically
+from atomic import write_atomically
 
 FORMATS = {".keras": "Keras", ".tflite": "LiteRT", ".onnx": "ONNX"}
 EXTRAS = {".keras": (), ".tflite": ("ai_edge_litert",), ".onnx": ("onnx", "tf2onnx", "onnxruntime")}

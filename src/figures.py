@@ -24,7 +24,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from architecture import Scale, plan
-from datasets import published, write_atomically
+from atomic import write_atomically
+from datasets import published
 
 IMGS = Path(__file__).resolve().parent.parent / "imgs"
 

@@ -44,9 +44,10 @@ import numpy as np
 import tensorflow as tf
 
 from architecture import VARIANTS, EfficientNet, Scale, find_scale
-from datasets import cifar10, fashion_mnist, write_atomically
+from atomic import write_atomically, write_rows
+from datasets import cifar10, fashion_mnist
 from experiments.compound import baseline
-from experiments.training import progress, write_rows
+from experiments.training import progress
 
 DATASETS = {"cifar10": cifar10, "fashion_mnist": fashion_mnist}
 BASE_BATCH = 256  # images that `--rate` is meant for, as in tensorflow/tpu models/official/efficientnet/main.py

@@ -22,9 +22,10 @@ import keras
 import numpy as np
 
 from architecture import Scale, plan
-from datasets import CIFAR10_CLASSES, write_atomically
+from atomic import write_atomically, write_rows
+from datasets import CIFAR10_CLASSES
 from experiments.compound import SEEDS, baseline, images, model_of, train_scale
-from experiments.training import MEASURED, fill, in_parts, write_rows
+from experiments.training import MEASURED, fill, in_parts
 
 DATASET, RESOLUTION, EPOCHS, CALIBRATION = "cifar10", 28, (3, 12), 2000
 WITH, WITHOUT, WIDENED = NETWORKS = ("with", "without", "without, parameters given back")

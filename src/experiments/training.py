@@ -5,8 +5,6 @@ experiment goes on where it stopped and loses at most the run in flight. (transf
 from features and from a trained head, and fills its table here.)
 """
 
-import csv
-import io
 import os
 import platform
 import re
@@ -17,7 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from datasets import write_atomically
+from atomic import read_rows, write_rows
 
 MEASURED = Path(__file__).resolve().parents[2] / "data" / "measured"
 
@@ -121,21 +119,6 @@ def processor():
     info = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*: (.+)", info.read_text()) if info.exists() else []
     return names[0].strip() if names else platform.processor() or "unknown processor"
-
-
-def read_rows(path):
-    """The rows of a table as dicts of text; none if the file is not there yet."""
-    return list(csv.DictReader(path.open(newline=""))) if path.exists() else []
-
-
-def write_rows(path, rows):
-    """Writes dicts as a table, whole or not at all. A column that a row does not have stays empty there."""
-    text = io.StringIO()
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
 
 
 def progress(text, start, part):

@@ -37,9 +37,10 @@ import numpy as np
 from PIL import Image
 
 from architecture import find_scale, plan
+from atomic import read_rows, write_atomically, write_rows
 from convert_lite import SOURCES, convert
-from datasets import CACHE, CIFAR10_CLASSES, cifar10, write_atomically
-from experiments.training import MEASURED, fill, forget, in_parts, progress, read_rows, write_rows, written
+from datasets import CACHE, CIFAR10_CLASSES, cifar10
+from experiments.training import MEASURED, fill, forget, in_parts, progress, written
 from weights import pretrained
 
 FROZEN, NORM_FROZEN, NORM_TRAINED = REGIMES = (

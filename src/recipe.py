@@ -11,7 +11,7 @@ import numpy as np
 
 
 def epoch_order(seed, epoch, images, batch):
-    """Which images each step of an epoch sees, (steps, batch), and which are mirrored. Each comes once, or not at all."""
+    """Which images each step of an epoch sees, each once or not at all, and which are mirrored: both (steps, batch)."""
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(images)[: images // batch * batch].reshape(-1, batch)
     return order, random.random(order.shape) < 0.5

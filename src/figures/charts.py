@@ -158,7 +158,8 @@ def _draw_roof(ax, ridge, peak, bandwidth):
     ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", color=COLORS["muted"], **turned)
 
 
-LEFT, RIGHT, BETWEEN = 0.9, 0.15, 0.35  # margins of a tradeoff, and between its panels, in inches
+LEFT, RIGHT, BETWEEN, BOTTOM = 0.9, 0.15, 0.35, 0.75  # margins of a tradeoff, and between its panels, in inches
+LEGEND = 0.38  # height of its legend, in inches
 
 
 def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
@@ -173,24 +174,24 @@ def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
     width, height = 10 if len(xlabels) == 1 else 6.3 * len(xlabels), 5.8
     panel_width = (width - LEFT - RIGHT - BETWEEN * (len(xlabels) - 1)) / len(xlabels)
     fig = plt.figure(figsize=(width, height), layout="none")
+    top = height - (1.05 if title else 0.58)  # of the panels
     looks, named = _looks(families, scattered), False
     for panel, xlabel in enumerate(xlabels):
-        ax = canvas.axes_in_inches(
-            fig, LEFT + panel * (panel_width + BETWEEN), 0.13 * height, panel_width, 0.77 * height
-        )
+        ax = canvas.axes_in_inches(fig, LEFT + panel * (panel_width + BETWEEN), BOTTOM, panel_width, top - BOTTOM)
         here = {name: _on_panel(points, panel) for name, points in families.items()}
-        _plot_families(ax, here, looks, log)
+        _plot_families(ax, here, looks, log, margin=0.1 if title else 0.06)
         ends = {name: (*points[-1][1:], looks[name]["color"]) for name, points in here.items()}
         if title and label_ends(ax, ends):
             named = True
         ax.set_xlabel(xlabel)
         if panel == 0:
             ax.set_ylabel(ylabel)
-            write_headline(ax, title or "")
         ax.tick_params(axis="y", labelleft=panel == 0)
+    if title:
+        write_headline(fig.axes[0], title, 12 if named else 72 * LEGEND)
     if not named:
         handles, names = ax.get_legend_handles_labels()
-        place = dict(loc="lower left", bbox_to_anchor=(LEFT / width, 0.905), borderaxespad=0.0)
+        place = dict(loc="lower left", bbox_to_anchor=(LEFT / width, (top + 0.03) / height), borderaxespad=0.0)
         fig.legend(handles, names, ncols=len(names), handlelength=1.8, columnspacing=1.6, **place)
     return fig
 
@@ -207,13 +208,13 @@ def _on_panel(points, panel):
     return [(text, x[panel] if isinstance(x, tuple) else x, y) for text, x, y in points]
 
 
-def _plot_families(ax, families, looks, log):
+def _plot_families(ax, families, looks, log, margin):
     labels = []
     for name, points in families.items():
         _, x, y = zip(*points)
         ax.plot(x, y, label=name, lw=1.4, mec="white", ms=8.5, zorder=4, **looks[name])
         labels += [(*point, dict(color=looks[name]["color"], size=11.5)) for point in points if point[0]]
-    ax.margins(0.06)
+    ax.margins(margin)
     log_scales(ax, log)
     label_points(ax, labels)
 

@@ -46,9 +46,9 @@ def label_ends(ax, lines, beyond=False):
     return free
 
 
-def write_headline(ax, title):
-    """Writes what a chart found over its left edge, in as many lines as it takes."""
-    ax.set_title("\n".join(textwrap.wrap(title, HEADLINE_COLUMNS)))
+def write_headline(ax, title, distance=12):
+    """Writes what a chart found over its left edge, in as many lines as it takes; `distance` from it in points."""
+    ax.set_title("\n".join(textwrap.wrap(title, HEADLINE_COLUMNS)), pad=distance)
 
 
 def _best_place(ax, text, point, style, sides, taken, frame):

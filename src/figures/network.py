@@ -163,7 +163,7 @@ def _draw_shares(ax, block):
 # ---------------------------------------------------------------- a network, or several on one scale
 
 THICK, APART, BETWEEN = 0.028, 0.04, 0.36  # of a network's unit: per sqrt(channel), between blocks, between stages
-COLUMN, LETTER = 1.22, 0.087  # least width of a stage's column, and of a letter in it
+COLUMN, WIDE_COLUMN = 1.22, 1.36  # least width of a stage's column, and with two digits in its number of blocks
 SLABS = "A slab is a block's output: √resolution high, √channels thick."
 
 
@@ -206,8 +206,7 @@ def facts(network):
 
 def _draw_stages(network, title):
     rows, captions = _rows(network), _captions(network)
-    narrow = max(COLUMN, LETTER * max(len(text) for _, *texts in captions for text in texts))
-    unit, columns = _fit(lambda unit: [max(narrow, _row_extent(maps, unit)) for maps in rows], WIDTH - 0.4)
+    unit, columns = _fit(lambda unit: [_column(maps, unit) for maps in rows], WIDTH - 0.4)
     tallest = _tallest(network) * unit
     fig, ax = canvas.new(WIDTH, tallest + 2.5)
     x = (WIDTH - sum(columns)) / 2
@@ -271,8 +270,9 @@ def _thickness(maps, unit):
     return unit * sum(THICK * math.sqrt(channels) + APART for _, channels in maps)
 
 
-def _row_extent(maps, unit):
-    return _thickness(maps, unit) + canvas.LEAN * unit * math.sqrt(maps[0][0])
+def _column(maps, unit):
+    extent = _thickness(maps, unit) + canvas.LEAN * unit * math.sqrt(maps[0][0])
+    return max(extent, COLUMN if len(maps) < 10 else WIDE_COLUMN)
 
 
 def _extent(network, unit):

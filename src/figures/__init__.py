@@ -2,6 +2,7 @@
 """One palette, one `show(fig, alt=...)`, drawings made from the plan, and the charts of the lessons.
 
 style      the palette, and what every picture shares
+convolution  drawings of what a convolution looks at
 network    drawings of a block, of networks, of their costs
 charts     lines, points, bars, intervals, images
 canvas     drawing in inches: slabs and arrows
@@ -17,11 +18,13 @@ from figures.charts import (
     draw_accuracy,
     heatmaps,
     image_grid,
+    paired_bars,
     roofline,
     seeds,
     shares,
     tradeoff,
 )
+from figures.convolution import draw_by_eye, draw_convolutions, draw_filters
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.style import COLORS, SERIES, show, sliders, use_style
 from intervals import t_interval  # lessons import it from here until they take it from its own module

@@ -251,8 +251,11 @@ def draw_bar(ax, y, parts, colours, height, label_from=math.inf, text="{:.1f}", 
         start += value
 
 
-def seeds(groups, xlabel):
-    """Draws a dot per seed, and each group's mean with its 95 % t-interval. `groups`: dict of label -> values."""
+def seeds(groups, xlabel, title=None):
+    """Draws a dot per seed, and each group's mean with its 95 % t-interval. `groups`: dict of label -> values.
+
+    `title`: the finding, as a headline.
+    """
     use_style()
     fig, ax = plt.subplots(figsize=(10, 0.9 + 0.85 * len(groups)))
     colours, ink = colours_of(groups, shared=True), COLORS["ink"]
@@ -268,6 +271,24 @@ def seeds(groups, xlabel):
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(f"{xlabel}   (dots: seeds; bar: mean and 95 % interval)")
+    if title:
+        write_headline(ax, title)
+    return fig
+
+
+def paired_bars(labels, series, ylabel, title):
+    """Draws bars side by side for each of `labels`. `series`: dict of name -> (values, colour); `title`: the finding."""
+    use_style()
+    fig, ax = plt.subplots(figsize=(11, 5))
+    places, width = np.arange(len(labels)), 0.8 / len(series)
+    for i, (name, (values, colour)) in enumerate(series.items()):
+        shifted = places + (i - (len(series) - 1) / 2) * width
+        ax.bar(shifted, values, width, color=colour, edgecolor="white", label=name)
+    ax.set_xticks(places, labels)
+    ax.set_ylabel(ylabel)
+    ax.grid(False, axis="x")
+    ax.legend()
+    write_headline(ax, title)
     return fig
 
 

@@ -34,7 +34,12 @@ FAMILIES = {
     "MobileNetV1": GREEN,  # nowhere beside ConvNeXt
     "MobileNetV2": ORANGE,  # nowhere beside RegNetY
 }
-THINGS = OPERATORS | SCALING | FAMILIES
+CONVOLUTIONS = {
+    "dense": PAGE["muted"],
+    "depthwise": GREEN,
+    "pointwise": NAVY,
+}  # the pointwise ones of MBConv expand or project
+THINGS = OPERATORS | CONVOLUTIONS | SCALING | FAMILIES
 COLORS = PAGE | THINGS
 
 RAMP = colors.LinearSegmentedColormap.from_list("stages", ("#BFE3DC", "#3F9C9A", "#23527F", "#141F47"))

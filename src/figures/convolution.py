@@ -1,0 +1,144 @@
+"""Drawings of what a convolution looks at: which inputs feed one output, and an example to check by eye.
+
+What is marked follows from a Conv of the plan, so that a picture cannot disagree with the count.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+
+from figures import canvas
+from figures.style import COLORS, CONVOLUTIONS, use_style
+
+PIXELS = 5  # height and width of the drawn maps
+CELL, BETWEEN, REACH = 0.235, 0.3, 1.45  # of a cell, between two maps of a stack, from the inputs to the outputs
+MARGIN, ROOM, TOP, BOTTOM = 0.55, 1.15, 1.0, 0.95  # beside the panels, between them, for title and caption
+SIGNED = LinearSegmentedColormap.from_list("signed", ("#2B5C9E", "#FFFFFF", "#B3263E"))  # white is zero
+
+
+def draw_convolutions(convs):
+    """Draws what one output of each convolution is computed from, side by side.
+
+    `convs`: dict of a kind in figures.style.CONVOLUTIONS -> architecture.Conv with stride 1 and few channels.
+    """
+    side = PIXELS * CELL
+    channels = max(max(conv.inputs, conv.filters) for conv in convs.values())
+    panel, height = 2 * side + REACH, channels * side + (channels - 1) * BETWEEN
+    width = 2 * MARGIN + len(convs) * panel + (len(convs) - 1) * ROOM
+    fig, ax = canvas.new(width, TOP + height + BOTTOM)
+    middle = BOTTOM + height / 2
+    for i, (title, conv) in enumerate(convs.items()):
+        left = MARGIN + i * (panel + ROOM)
+        ax.text(left + panel / 2, TOP / 2 + BOTTOM + height, title, **canvas.CAPTION | dict(size=20))
+        _draw_panel(ax, left, middle, conv, CONVOLUTIONS[title])
+        looks = "all channels" if not conv.depthwise else "one channel"
+        pixels = f"{conv.kernel} × {conv.kernel} pixels" if conv.kernel > 1 else "one pixel"
+        ax.text(left + panel / 2, 0.58, f"{pixels} of {looks}", ha="center", size=15)
+        inputs = conv.kernel**2 * (1 if conv.depthwise else conv.inputs)
+        ax.text(left + panel / 2, 0.24, f"{inputs} MACs for one output", ha="center", size=15, color=COLORS["muted"])
+    return fig
+
+
+def _draw_panel(ax, left, middle, conv, colour):
+    """The maps of one convolution, and lines from what one output sees to that output."""
+    output = 0  # of the first filter: in a depthwise convolution it sees the first channel
+    seen = [0] if conv.depthwise else range(conv.inputs)
+    centre, half = PIXELS // 2, conv.kernel // 2
+    right = left + PIXELS * CELL + REACH
+    target = right, _bottom(middle, conv.filters, output) + (centre + 0.5) * CELL
+    for channel in range(conv.inputs):
+        bottom = _bottom(middle, conv.inputs, channel)
+        window = range(centre - half, centre + half + 1) if channel in seen else ()
+        _draw_map(ax, left, bottom, window, colour)
+        if channel in seen:
+            start = left + (centre + half + 1) * CELL
+            for row in (centre - half, centre + half + 1):
+                ends = (start, target[0] + centre * CELL), (bottom + row * CELL, target[1])
+                ax.plot(*ends, color=colour, lw=1.4, marker="", alpha=0.8, zorder=4)
+    for number in range(conv.filters):
+        window = (centre,) if number == output else ()
+        _draw_map(ax, right, _bottom(middle, conv.filters, number), window, colour)
+
+
+def _bottom(middle, maps, number):
+    """Lower edge of a map in a stack of `maps`, the first of which is on top."""
+    side = PIXELS * CELL
+    height = maps * side + (maps - 1) * BETWEEN
+    return middle + height / 2 - side - number * (side + BETWEEN)
+
+
+def _draw_map(ax, left, bottom, window, colour):
+    for row in range(PIXELS):
+        for column in range(PIXELS):
+            marked = row in window and column in window
+            fill = colour if marked else canvas.mix(COLORS["feature"], "white", 0.55)
+            canvas.box(ax, left + column * CELL, bottom + row * CELL, CELL, CELL, fill, lw=1.2, edgecolor="white")
+
+
+NUMBER, SIGN, GAP = 0.62, 0.62, 0.6  # of a cell with a number, of the room for a sign, between two channels
+NAMES, HEADS = 1.35, 0.85  # room for the names of the channels, and above the columns
+
+
+def draw_by_eye(windows, kernels, weights):
+    """Draws one output of a separable convolution in numbers: window × kernel, a number a channel, × weight, their sum.
+
+    windows, kernels: whole numbers (channels, k, k); weights: (channels,), the pointwise ones.
+    """
+    sums = (np.asarray(windows) * kernels).sum((1, 2))
+    side = len(kernels[0]) * NUMBER
+    height = len(sums) * side + (len(sums) - 1) * GAP
+    starts = np.cumsum([NAMES, side + SIGN, side + SIGN, NUMBER + SIGN, NUMBER + 1.6 * SIGN])
+    fig, ax = canvas.new(starts[-1] + NUMBER + 0.3, height + HEADS + 0.3)
+    grey, green, navy = (canvas.mix(COLORS[name], "white", 0.6) for name in ("feature", "depthwise", "pointwise"))
+    centre = 0.3 + height / 2
+    for channel, total in enumerate(sums):
+        bottom = 0.3 + height - side - channel * (side + GAP)
+        middle = bottom + side / 2
+        parts = (windows[channel], kernels[channel], [[total]], [[weights[channel]]])
+        ax.text(0.15, middle, f"channel {channel + 1}", va="center", size=15)
+        for start, numbers, colour, sign in zip(starts, parts[:3], (grey, green, green), "×=×"):
+            _draw_numbers(ax, start, middle - len(numbers) * NUMBER / 2, numbers, colour)
+            ax.text(start + len(numbers) * NUMBER + SIGN / 2, middle, sign, ha="center", va="center", size=24)
+        _draw_numbers(ax, starts[3], middle - NUMBER / 2, parts[3], navy)
+        end = starts[4] - 0.08, centre + (0.12 if middle > centre else -0.12)
+        canvas.arrow(ax, [(starts[3] + NUMBER + 0.08, middle), end], COLORS["ink"], lw=1.8)
+    _draw_numbers(ax, starts[4], centre - NUMBER / 2, [[int(sums @ weights)]], navy)
+    heads = ("window", "depthwise: a kernel each", "pointwise: mix")
+    for start, end, text in zip(starts[[0, 1, 3]], (starts[0] + side, starts[1] + side, starts[4] + NUMBER), heads):
+        ax.text((start + end) / 2, height + 0.75, text, **canvas.NAME | dict(size=15))
+    return fig
+
+
+def _draw_numbers(ax, left, bottom, numbers, colour):
+    for i, row in enumerate(np.asarray(numbers)[::-1]):
+        for j, value in enumerate(row):
+            x, y = left + j * NUMBER, bottom + i * NUMBER
+            canvas.box(ax, x, y, NUMBER, NUMBER, colour, lw=1.5, edgecolor="white")
+            text = f"{value}".replace("-", "−")
+            ax.text(x + NUMBER / 2, y + NUMBER / 2, text, ha="center", va="center", size=17)
+
+
+def draw_filters(inputs, kernels, outputs, titles):
+    """Draws channels, their depthwise kernels in numbers, and what comes out: three rows, a column a channel.
+
+    inputs, outputs: (n, height, width), each in grey over its own range; kernels: (n, k, k), all on one scale on which
+    white is zero; titles: n texts.
+    """
+    use_style()
+    fig, axes = plt.subplots(3, len(kernels), figsize=(2.7 * len(kernels), 8.2), squeeze=False)
+    largest = np.abs(kernels).max()
+    for column, title in enumerate(titles):
+        axes[0, column].imshow(inputs[column], cmap="gray")
+        axes[1, column].imshow(kernels[column], cmap=SIGNED, vmin=-largest, vmax=largest)
+        axes[2, column].imshow(outputs[column], cmap="gray")
+        axes[0, column].set_title(title, size=16, loc="center", pad=8)
+        for (row, at), value in np.ndenumerate(kernels[column]):
+            dark = abs(value) > 0.6 * largest
+            axes[1, column].text(at, row, f"{value:.1f}", ha="center", va="center", size=15, color="w" if dark else "k")
+    for row, name in enumerate(("channel in", "3 × 3 kernel", "channel out")):
+        axes[row, 0].set_ylabel(name, size=16)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    return fig

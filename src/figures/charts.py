@@ -277,7 +277,7 @@ def seeds(groups, xlabel, title=None):
 
 
 def paired_bars(labels, series, ylabel, title):
-    """Draws bars side by side for each of `labels`. `series`: dict of name -> (values, colour); `title`: the finding."""
+    """Draws bars side by side for each of `labels`. `series`: dict of name -> (values, colour); `title`: a headline."""
     use_style()
     fig, ax = plt.subplots(figsize=(11, 5))
     places, width = np.arange(len(labels)), 0.8 / len(series)
@@ -340,8 +340,11 @@ def _draw_card(ax, x, y, width, height, colour, look):
 # ---------------------------------------------------------------- images
 
 
-def image_grid(images, titles=None, columns=4, cmap="gray"):
-    """Draws images side by side: (height, width, 3), or (height, width) in `cmap`, each over its own range."""
+def image_grid(images, titles=None, columns=4, cmap="gray", limits=(None, None)):
+    """Draws images side by side: (height, width, 3), or (height, width) in `cmap`.
+
+    `limits`: the values of the darkest and the brightest colour; without them each image has its own range.
+    """
     use_style()
     rows = math.ceil(len(images) / columns)
     columns = min(columns, len(images))
@@ -350,7 +353,7 @@ def image_grid(images, titles=None, columns=4, cmap="gray"):
     for ax in axes.flat:
         ax.axis("off")
     for i, (ax, image) in enumerate(zip(axes.flat, images)):
-        ax.imshow(image, cmap=cmap, interpolation="nearest")
+        ax.imshow(image, cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
         if titles is not None:
             ax.set_title(titles[i], size=13, weight="normal", loc="center", pad=5)
     return fig

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import lint
+import markup
 from execute import repository
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,11 +32,11 @@ def text_files():
 
 
 def test_links_and_images_exist(readme):
-    assert not list(lint.dead_links(lint.prose(readme), ROOT))
+    assert not list(markup.dead_links(markup.prose(readme), ROOT))
 
 
 def test_images_have_alt_text(readme):
-    assert not list(lint.images_without_alt(lint.prose(readme)))
+    assert not list(markup.images_without_alt(markup.prose(readme)))
 
 
 def test_each_notebook_has_its_row_and_its_badge_in_order(readme):

@@ -91,5 +91,5 @@ def test_no_text_file_names_a_machine_or_a_registry():
     offences = []
     for path in text_files():
         text = (ROOT / path).read_text(encoding="utf-8")
-        offences += [f"{path}: {m[0]}" for p in (lint.MACHINE_PATH, lint.INTERNAL) for m in p.finditer(text)]
+        offences += [f"{path}: {place}" for place in markup.foreign_places(text)]
     assert not offences, offences

@@ -22,7 +22,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
-from atomic import write_atomically  # noqa: E402
+from atomic import write_atomically
 
 KERNELSPEC = dict(display_name="Python 3 (ipykernel)", language="python", name="python3")
 CELL_METADATA = ("jupyter", "slideshow", "tags")  # the rest is what editors and runs leave behind

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from execute import KERNELSPEC, badge, main, normalise, repository, setup_cell
+from execute import KERNELSPEC, badge, execute, main, normalise, repository, setup_cell
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -65,11 +65,11 @@ def test_on_colab_a_clone_that_failed_is_named(tmp_path, monkeypatch):
 def test_normalise_removes_what_runs_leave_behind():
     streams = [new_output("stream", name="stdout", text=part) for part in ("a\n", "b\n")]
     streams.append(new_output("stream", name="stderr", text="c\n"))
-    cell = new_code_cell("x", outputs=streams)
+    notebook = new_notebook(cells=[new_code_cell("x", outputs=streams)])
+    notebook.metadata.update(widgets={}, kernelspec=dict(name="venv"), language_info=dict(name="python", version="3"))
+    cell = notebook.cells[0]
     cell.metadata.update(execution={"x": 1}, collapsed=True, tags=["nbval-skip"])
     del cell["id"]
-    metadata = dict(widgets={}, kernelspec=dict(name="venv"), language_info=dict(name="python", version="3.13.0"))
-    notebook = new_notebook(cells=[cell], metadata=metadata)
     normalise(notebook)
     nbformat.validate(notebook)
     assert notebook.metadata == dict(kernelspec=KERNELSPEC, language_info=dict(name="python"))
@@ -77,26 +77,24 @@ def test_normalise_removes_what_runs_leave_behind():
     assert [(output.name, output.text) for output in cell.outputs] == [("stdout", "a\nb\n"), ("stderr", "c\n")]
 
 
-def test_executing_saves_in_place_and_twice_the_same(tmp_path, capsys):
-    path = tmp_path / "00_small.ipynb"
+def test_what_runs_is_saved_in_place_and_what_raises_is_not(tmp_path, capsys):
+    good, bad = tmp_path / "00_good.ipynb", tmp_path / "01_bad.ipynb"
     cells = [new_code_cell("print(6 * 7, flush=True)\nprint('end')"), new_code_cell("6 * 7")]
-    nbformat.write(new_notebook(cells=cells), path)
-    assert main([str(path)]) == 0
-    first = path.read_bytes()
-    cells = nbformat.read(path, as_version=nbformat.NO_CONVERT).cells
+    nbformat.write(new_notebook(cells=cells), good)
+    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), bad)
+    before = bad.read_bytes()
+    assert main([str(bad), str(good)]) == 1 and bad.read_bytes() == before
+    printed = capsys.readouterr()
+    assert printed.out.count("FAILED, not saved") == 1 and "ZeroDivisionError" in printed.err
+    cells = nbformat.read(good, as_version=nbformat.NO_CONVERT).cells
     assert [cell.execution_count for cell in cells] == [1, 2]
     assert [cell.outputs[0].get("text") or cell.outputs[0].data["text/plain"] for cell in cells] == ["42\nend\n", "42"]
-    assert main([str(path)]) == 0 and path.read_bytes() == first
-    assert "00_small.ipynb" in capsys.readouterr().out and [p.name for p in tmp_path.iterdir()] == ["00_small.ipynb"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00_good.ipynb", "01_bad.ipynb"]
 
-
-def test_a_notebook_that_raises_is_not_saved(tmp_path, capsys):
-    path = tmp_path / "00_bad.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
-    before = path.read_bytes()
-    assert main([str(path)]) == 1 and path.read_bytes() == before
-    printed = capsys.readouterr()
-    assert "FAILED, not saved" in printed.out and "ZeroDivisionError" in printed.err
+    first = good.read_bytes()
+    seconds, peak, error = execute(good)
+    assert error is None and seconds > 0 and good.read_bytes() == first
+    assert peak is None or 10e6 < peak < 100e9, "in bytes"
 
 
 @pytest.mark.parametrize("name", ["none.ipynb", "README.md"])

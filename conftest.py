@@ -19,5 +19,5 @@ def pytest_collectstart(collector):
 def pytest_collection_modifyitems(items):
     """Lesson 07 exports to every runtime that is installed, so it runs again with the extras."""
     for item in items:
-        if "07_from_notebook_to_the_world.ipynb" in item.nodeid:
+        if item.path.name == "07_from_notebook_to_the_world.ipynb":
             item.add_marker("extras")

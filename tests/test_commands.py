@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -14,7 +15,14 @@ OPEN_COMMAND = "pip install -r requirements.txt && jupyter notebook notebooks"
 TEST_COMMAND = "pip install -r requirements.txt && pytest"
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")}
 
-needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+PROGRAMS = [
+    path.relative_to(ROOT).as_posix()
+    for folder in ("src", "tools")
+    for path in sorted((ROOT / folder).glob("*.py"))
+    if "__main__" in path.read_text(encoding="utf-8")
+]
+
+needs_make = pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="needs make and its shell")
 needs_bash = pytest.mark.skipif(os.name == "nt" or not shutil.which("bash"), reason="needs bash and POSIX permissions")
 
 # `-m venv FOLDER` makes an environment whose commands only say that they were called
@@ -104,6 +112,15 @@ def test_every_file_of_ours_that_a_page_names_exists(page):
     examples = {name for name in named if "NAME" in name or "NN" in name}
     assert named - examples
     assert not [name for name in sorted(named - examples) if not (ROOT / name).exists()]
+
+
+@pytest.mark.slow  # most start TensorFlow
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_answers_help_from_any_folder(program, tmp_path):
+    command = [sys.executable, str(ROOT / program), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.startswith("usage:"), done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_plain_pytest_runs_tests_and_notebooks():

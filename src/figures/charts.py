@@ -12,18 +12,7 @@ from architecture import plan
 from datasets import published
 from figures import canvas
 from figures.labels import label_ends, label_points, write_headline
-from figures.style import (
-    COLORS,
-    DASHES,
-    HEAT,
-    MARKERS,
-    SERIES,
-    colours_of,
-    log_scales,
-    plain_ticks,
-    use_style,
-    white_or_ink,
-)
+from figures.style import COLORS, DASHES, HEAT, MARKERS, SERIES, colours_of, log_scales, use_style, white_or_ink
 from intervals import t_interval
 
 TABLE_2 = (
@@ -70,8 +59,8 @@ def plot_accuracy(ax, labels, sides):
     ax.plot(x, y, color=COLORS["accent"], marker="o", ms=9, lw=2.6, mew=1.4, mec="white", zorder=4)
     _, x, y = zip(*others)
     ax.plot(x, y, color=COLORS["feature"], marker="D", ms=6.5, ls="None", mew=0.8, mec="white", zorder=3)
-    ax.set(xscale="log", xlim=(0.28, 66), ylim=(75.4, 85.2))
-    plain_ticks(ax.xaxis, (0.3, 0.5, 1, 2, 5, 10, 20, 50))
+    ax.set(xlim=(0.28, 66), ylim=(75.4, 85.2))
+    log_scales(ax, "x", ticks=(0.3, 0.5, 1, 2, 5, 10, 20, 50))
     ax.set_xlabel("MACs for one image (billions, log scale)")
     ax.set_ylabel("ImageNet top-1 accuracy (%)")
     label_points(ax, labels, sides)
@@ -130,9 +119,8 @@ def roofline(points, peak, bandwidth):
     intensities = [ridge, *(intensity for _, intensity, _ in points)]
     low, high = min(intensities) / 5, max(intensities) * 4
     floor, ceiling = min([*speeds, bandwidth * low]) / 2, max([*speeds, peak]) * 2.2
-    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(floor, ceiling))
-    plain_ticks(ax.xaxis)
-    plain_ticks(ax.yaxis)
+    ax.set(xlim=(low, high), ylim=(floor, ceiling))
+    log_scales(ax, "xy")
     ax.set(xlabel="MACs per byte moved (log scale)", ylabel="billion MACs per second (log scale)")
     _draw_roof(ax, ridge, peak, bandwidth)
     colours = colours_of([name for name, _, _ in points], shared=True)

@@ -31,13 +31,8 @@ def draw_accuracy():
     names = [(name, x, y, dict(color=COLORS["accent"], weight="bold", size=14.5)) for name, x, y in efficientnets()]
     plot_accuracy(ax, names, ((0, 1), (-0.8, 0.8), (-1, 0)))
     write_headline(ax, "Fewer MACs for the same accuracy")
-    fig.text(
-        0.075,
-        0.02,
-        f"{TABLE_2}\nNetworks whose MACs the table does not state are left out.",
-        va="bottom",
-        **canvas.NOTE,
-    )
+    note = f"{TABLE_2}\nNetworks whose MACs the table does not state are left out."
+    fig.text(0.075, 0.02, note, va="bottom", **canvas.NOTE)
     return fig
 
 
@@ -61,8 +56,7 @@ def plot_accuracy(ax, labels, sides):
     ax.plot(x, y, color=COLORS["feature"], marker="D", ms=6.5, ls="None", mew=0.8, mec="white", zorder=3)
     ax.set(xlim=(0.28, 66), ylim=(75.4, 85.2))
     log_scales(ax, "x", ticks=(0.3, 0.5, 1, 2, 5, 10, 20, 50))
-    ax.set_xlabel("MACs for one image (billions, log scale)")
-    ax.set_ylabel("ImageNet top-1 accuracy (%)")
+    ax.set(xlabel="MACs for one image (billions, log scale)", ylabel="ImageNet top-1 accuracy (%)")
     label_points(ax, labels, sides)
     label_points(ax, [(*point, canvas.NOTE) for point in others])
 
@@ -100,8 +94,8 @@ def _name_lines(fig, ax, lines, colours):
     fig.draw_without_rendering()  # the layout is final
     ends = {}
     for name, (x, y) in lines.items():
-        last = np.argmax(x)
-        ends[name] = np.asarray(x)[last], np.asarray(y)[last], colours[name]
+        last = np.where(np.isfinite(y), x, -math.inf).argmax()
+        ends[name] = x[last], y[last], colours[name]
     return label_ends(ax, ends, beyond=True)
 
 

@@ -27,6 +27,7 @@ OPERATORS = {"expand": NAVY, "depthwise": GREEN, "se": ORANGE, "project": RED, "
 SCALING = {"depth": NAVY, "width": ORANGE, "resolution": GREEN, "compound": RED}
 FAMILIES = {
     "EfficientNet": RED,
+    "B0 to B7": RED,
     "EfficientNetV2": PURPLE,
     "ResNet": NAVY,
     "RegNetY": ORANGE,

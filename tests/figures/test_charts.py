@@ -80,6 +80,13 @@ def test_a_headline_brings_the_names_to_the_lines(measured):
         assert 0 < box.x0 - end[0] < 40 and abs(box.y0 + box.y1 - 2 * end[1]) / 2 < 40
 
 
+def test_a_line_that_breaks_off_is_named_where_it_does():
+    fig = charts.curves({"short": ([3, 1, 2], [np.nan, 1, 2]), "long": (range(1, 4), [0, 0, 0])}, "x", "y", title="Gap")
+    short, long = fig.axes[0].texts
+    assert (short.xy, long.xy) == ((2, 2), (3, 0))
+    check_layout(fig)
+
+
 def test_names_that_do_not_fit_at_the_ends_stand_in_a_legend():
     together = {f"line {i}": ([1, 2], [i, 50 + 0.01 * i]) for i in range(9)}
     fig = charts.curves(together, "x", "y", title="All end in one place")

@@ -49,6 +49,7 @@ def test_colours_of_a_group_differ_in_grey_and_stand_out_on_white(group):
 def test_names_of_one_chart_have_different_colours(chart):
     chosen = style.colours_of(chart)
     assert set(chosen) == set(chart)
+    assert all(colour == style.COLORS.get(name, colour) for name, colour in chosen.items())
     for one, other in itertools.combinations(chosen.values(), 2):
         assert abs(lightness(one) - lightness(other)) >= 8
 

@@ -96,7 +96,7 @@ def _name_lines(fig, ax, lines, colours):
     for name, (x, y) in lines.items():
         last = np.where(np.isfinite(y), x, -math.inf).argmax()
         ends[name] = x[last], y[last], colours[name]
-    return label_ends(ax, ends, beyond=True)
+    return label_ends(ax, ends)
 
 
 def roofline(points, peak, bandwidth):
@@ -162,8 +162,8 @@ def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
         ax = canvas.axes_in_inches(fig, LEFT + panel * (panel_width + BETWEEN), BOTTOM, panel_width, top - BOTTOM)
         here = {name: _on_panel(points, panel) for name, points in families.items()}
         _plot_families(ax, here, looks, log, margin=0.1 if title else 0.06)
-        ends = {name: (*points[-1][1:], looks[name]["color"]) for name, points in here.items()}
-        if title and label_ends(ax, ends):
+        ends = [(name, *points[-1][1:], _bold(looks[name])) for name, points in here.items()]
+        if title and label_points(ax, ends, all_or_none=True):
             named = True
         ax.set_xlabel(xlabel)
         if panel == 0:
@@ -184,6 +184,10 @@ def _looks(families, scattered):
     for i, name in enumerate(families):
         looks[name] |= dict(marker=markers[i % len(markers)], ls="None" if name in scattered else "-")
     return looks
+
+
+def _bold(look):
+    return dict(color=look["color"], weight="bold")
 
 
 def _on_panel(points, panel):

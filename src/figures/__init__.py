@@ -1,0 +1,27 @@
+# ruff: noqa: F401  (what lessons import)
+"""One palette, one `show(fig, alt=...)`, drawings made from the plan, and the charts of the lessons.
+
+style      the palette, and what every picture shares
+network    drawings of a block, of networks, of their costs
+charts     lines, points, bars, intervals, images
+canvas     drawing in inches: slabs and arrows
+labels     texts that keep out of each other's way
+
+Every function returns a matplotlib Figure and leaves showing it to `show`.
+"""
+
+from figures.charts import (
+    board,
+    class_activation,
+    curves,
+    draw_accuracy,
+    heatmaps,
+    image_grid,
+    roofline,
+    seeds,
+    shares,
+    tradeoff,
+)
+from figures.network import draw_block, draw_costs, draw_network, draw_scaled
+from figures.style import COLORS, SERIES, show, sliders, use_style
+from intervals import t_interval  # lessons import it from here until they take it from its own module

@@ -1,0 +1,362 @@
+"""Charts of numbers that a lesson has: lines, points, bars, intervals, images. Every function returns a Figure."""
+
+import math
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from architecture import plan
+from datasets import published
+from figures import canvas
+from figures.labels import label_ends, label_points, write_headline
+from figures.style import COLORS, DASHES, HEAT, MARKERS, SERIES, colours_of, log_scales, use_style, white_or_ink
+from intervals import t_interval
+
+TABLE_2 = (
+    "Accuracies, and MACs of the grey networks: arXiv:1905.11946v5, Table 2. MACs of B0 to B7: counted from the plan."
+)
+
+
+def draw_accuracy():
+    """Draws top-1 accuracy against MACs: B0 to B7, and the other networks of Table 2 that state their MACs.
+
+    Accuracies and the others' MACs: arXiv:1905.11946v5, Table 2; MACs of B0 to B7: exact, from the plan.
+    """
+    use_style()
+    fig = plt.figure(figsize=(12, 6.6), layout="none")
+    ax = fig.add_axes((0.075, 0.185, 0.905, 0.72))
+    names = [(name, x, y, dict(color=COLORS["accent"], weight="bold", size=14.5)) for name, x, y in efficientnets()]
+    plot_accuracy(ax, names, ((0, 1), (-0.8, 0.8), (-1, 0)))
+    write_headline(ax, "Fewer MACs for the same accuracy")
+    note = f"{TABLE_2}\nNetworks whose MACs the table does not state are left out."
+    fig.text(0.075, 0.02, note, va="bottom", **canvas.NOTE)
+    return fig
+
+
+def efficientnets():
+    """B0 to B7: a list of (name, billions of MACs, published top-1 in %)."""
+    top1 = {row["model"]: row["top1"] for row in _table_2()}
+    return [(f"B{i}", plan(f"b{i}").macs / 1e9, top1[f"EfficientNet-B{i}"]) for i in range(8)]
+
+
+def _table_2():
+    return [row for row in published("table2_imagenet") if row["arxiv_version"] == "v5"]
+
+
+def plot_accuracy(ax, labels, sides):
+    """Plots B0 to B7, with `labels` on these `sides` of them, and the others of Table 2, with their names."""
+    others = [row for row in _table_2() if row["macs_B"] and "EfficientNet" not in row["model"]]
+    others = [(row["model"], row["macs_B"], row["top1"]) for row in others]
+    _, x, y = zip(*efficientnets())
+    ax.plot(x, y, color=COLORS["accent"], marker="o", ms=9, lw=2.6, mew=1.4, mec="white", zorder=4)
+    _, x, y = zip(*others)
+    ax.plot(x, y, color=COLORS["feature"], marker="D", ms=6.5, ls="None", mew=0.8, mec="white", zorder=3)
+    ax.set(xlim=(0.28, 66), ylim=(75.4, 85.2))
+    log_scales(ax, "x", ticks=(0.3, 0.5, 1, 2, 5, 10, 20, 50))
+    ax.set(xlabel="MACs for one image (billions, log scale)", ylabel="ImageNet top-1 accuracy (%)")
+    label_points(ax, labels, sides)
+    label_points(ax, [(*point, canvas.NOTE) for point in others])
+
+
+def curves(lines, xlabel, ylabel, measured=None, log="", title=None):
+    """Draws lines, and measured values as markers on them, named in a legend.
+
+    `lines` and `measured`: dicts of name -> (x, y); the same name has the same colour. `log`: "x", "y" or "xy".
+    `title`: the finding, as a headline; the names then stand at the ends of the lines, if there is room.
+    """
+    use_style()
+    fig, ax = plt.subplots()
+    measured = measured or {}
+    points = measured | lines
+    names = list(lines | measured)
+    colours = colours_of(names)
+    look = {name: dict(color=colours[name], zorder=3) for name in names}
+    dash = {name: DASHES[i % len(DASHES)] if name in lines else "" for i, name in enumerate(names)}
+    marker = {name: MARKERS[i % len(MARKERS)] if name in measured else "" for i, name in enumerate(names)}
+    for name, (x, y) in lines.items():
+        ax.plot(x, y, marker="", ls=dash[name], **look[name])
+    for name, (x, y) in measured.items():
+        ax.plot(x, y, ls="None", marker=marker[name], mec="white", ms=9, **look[name])
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    log_scales(ax, log)
+    if title:
+        write_headline(ax, title)
+    if len(names) > 1 and not (title and _name_lines(fig, ax, points, colours)):
+        ax.legend([plt.Line2D([], [], ls=dash[name], marker=marker[name], **look[name]) for name in names], names)
+    return fig
+
+
+def _name_lines(fig, ax, lines, colours):
+    """Writes each name where its line ends on the right, if all find room there."""
+    fig.draw_without_rendering()  # the layout is final
+    ends = {}
+    for name, (x, y) in lines.items():
+        last = np.where(np.isfinite(y), x, -math.inf).argmax()
+        ends[name] = x[last], y[last], colours[name]
+    return label_ends(ax, ends)
+
+
+def roofline(points, peak, bandwidth):
+    """Draws speed against MACs per byte, both log, under the roof min(peak, bandwidth * MACs per byte).
+
+    `points`: list of (label, MACs per byte, MACs per second); `peak` is in MACs, `bandwidth` in bytes per second.
+    """
+    use_style()
+    fig = plt.figure(figsize=(10, 5.6), layout="none")
+    ax = fig.add_axes((0.1, 0.13, 0.87, 0.83))
+    points = [(name, intensity, speed / 1e9) for name, intensity, speed in points]
+    peak, bandwidth = peak / 1e9, bandwidth / 1e9
+    ridge, speeds = peak / bandwidth, [speed for _, _, speed in points]
+    intensities = [ridge, *(intensity for _, intensity, _ in points)]
+    low, high = min(intensities) / 5, max(intensities) * 4
+    floor, ceiling = min([*speeds, bandwidth * low]) / 2, max([*speeds, peak]) * 2.2
+    ax.set(xlim=(low, high), ylim=(floor, ceiling))
+    log_scales(ax, "xy")
+    ax.set(xlabel="MACs per byte moved (log scale)", ylabel="billion MACs per second (log scale)")
+    _draw_roof(ax, ridge, peak, bandwidth)
+    colours = colours_of([name for name, _, _ in points], shared=True)
+    for i, (name, intensity, speed) in enumerate(points):
+        look = dict(marker=MARKERS[i % len(MARKERS)], color=colours[name], ms=11, mec="white", zorder=4)
+        ax.plot(intensity, speed, **look)
+    ground = dict(boxstyle="square,pad=0.1", fc="white", ec="none", alpha=0.85)
+    label_points(ax, [(*point, dict(color=COLORS["ink"], size=12.5, bbox=ground)) for point in points])
+    return fig
+
+
+def _draw_roof(ax, ridge, peak, bandwidth):
+    """The roof, what lies above it, and a name along each of its two slopes."""
+    (low, high), (floor, ceiling) = ax.get_xlim(), ax.get_ylim()
+    x, roof = [low, ridge, high], [bandwidth * low, peak, peak]
+    ax.plot(x, roof, color=COLORS["ink"], marker="", zorder=2)
+    ax.fill_between(x, roof, ceiling, color=COLORS["line"], alpha=0.45, lw=0)
+    ax.plot([ridge, ridge], [floor, peak], color=COLORS["muted"], marker="", lw=1, ls=(0, (3, 3)))
+    ax.text(ridge * 1.1, peak * 1.12, "most that the arithmetic allows", color=COLORS["muted"])
+    run, rise = np.subtract(*ax.transData.transform([(ridge, peak), (low, roof[0])]))
+    turned = dict(rotation=math.degrees(math.atan2(rise, run)), rotation_mode="anchor", ha="center", va="bottom")
+    middle = (low * ridge) ** 0.5
+    ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", color=COLORS["muted"], **turned)
+
+
+LEFT, RIGHT, BETWEEN, BOTTOM = 0.9, 0.15, 0.35, 0.75  # margins of a tradeoff, and between its panels, in inches
+LEGEND = 0.38  # height of its legend, in inches
+
+
+def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
+    """Draws named points, a marker for each family, whose points are joined unless it is among `scattered`.
+
+    `families`: dict of name -> list of (label, x, y); an empty label writes nothing. Several `xlabels` make panels side
+    by side that share y; then each x is a tuple, a number for each panel. `log`: "x", "y" or "xy".
+    `title`: the finding, as a headline; families are then named where their lines end, if there is room.
+    """
+    use_style()
+    xlabels = (xlabels,) if isinstance(xlabels, str) else tuple(xlabels)
+    width, height = 10 if len(xlabels) == 1 else 6.3 * len(xlabels), 5.8
+    panel_width = (width - LEFT - RIGHT - BETWEEN * (len(xlabels) - 1)) / len(xlabels)
+    fig = plt.figure(figsize=(width, height), layout="none")
+    top = height - (1.05 if title else 0.58)  # of the panels
+    looks, named = _looks(families, scattered), False
+    for panel, xlabel in enumerate(xlabels):
+        ax = canvas.axes_in_inches(fig, LEFT + panel * (panel_width + BETWEEN), BOTTOM, panel_width, top - BOTTOM)
+        here = {name: _on_panel(points, panel) for name, points in families.items()}
+        _plot_families(ax, here, looks, log, margin=0.1 if title else 0.06)
+        ends = [(name, *points[-1][1:], _bold(looks[name])) for name, points in here.items()]
+        if title and label_points(ax, ends, all_or_none=True):
+            named = True
+        ax.set_xlabel(xlabel)
+        if panel == 0:
+            ax.set_ylabel(ylabel)
+        ax.tick_params(axis="y", labelleft=panel == 0)
+    if title:
+        write_headline(fig.axes[0], title, 12 if named else 72 * LEGEND)
+    if not named:
+        handles, names = ax.get_legend_handles_labels()
+        place = dict(loc="lower left", bbox_to_anchor=(LEFT / width, (top + 0.03) / height), borderaxespad=0.0)
+        fig.legend(handles, names, ncols=len(names), handlelength=1.8, columnspacing=1.6, **place)
+    return fig
+
+
+def _looks(families, scattered):
+    """How the markers and the line of each family look."""
+    looks, markers = {name: dict(color=colour) for name, colour in colours_of(families).items()}, (*MARKERS, "P")
+    for i, name in enumerate(families):
+        looks[name] |= dict(marker=markers[i % len(markers)], ls="None" if name in scattered else "-")
+    return looks
+
+
+def _bold(look):
+    return dict(color=look["color"], weight="bold")
+
+
+def _on_panel(points, panel):
+    return [(text, x[panel] if isinstance(x, tuple) else x, y) for text, x, y in points]
+
+
+def _plot_families(ax, families, looks, log, margin):
+    labels = []
+    for name, points in families.items():
+        _, x, y = zip(*points)
+        ax.plot(x, y, label=name, lw=1.4, mec="white", ms=8.5, zorder=4, **looks[name])
+        labels += [(*point, dict(color=looks[name]["color"], size=11.5)) for point in points if point[0]]
+    ax.margins(margin)
+    log_scales(ax, log)
+    label_points(ax, labels)
+
+
+def shares(bars, colours=None):
+    """Draws one bar of 100 % for each of `bars`, a dict of name -> dict of part -> amount, all with the same parts.
+
+    `colours`: dict of part -> colour, for parts that COLORS does not know.
+    """
+    use_style()
+    palette = COLORS | (colours or {})
+    fig, ax = plt.subplots(figsize=(11, 1.2 + 0.75 * len(bars)))
+    for i, parts in enumerate(bars.values()):
+        percent = {part: 100 * amount / sum(parts.values()) for part, amount in parts.items()}
+        draw_bar(ax, -i, percent, palette, 0.66, label_from=4.5, text="{:.0f} %", size=12, gap=1.2)
+    ax.set_yticks([-i for i in range(len(bars))], list(bars))
+    ax.set(xlim=(0, 100), ylim=(-len(bars) + 0.5, 0.5), xlabel="share (%)")
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    names = list(next(iter(bars.values())))
+    handles = [Rectangle((0, 0), 1, 1, facecolor=palette[name]) for name in names]
+    fig.legend(handles, names, loc="outside upper center", ncols=len(names), handlelength=1, columnspacing=1.3)
+    return fig
+
+
+def draw_bar(ax, y, parts, colours, height, label_from=math.inf, text="{:.1f}", size=11.5, gap=0.8):
+    """A stacked bar; parts of at least `label_from` say their value as `text` formats it."""
+    start = 0.0
+    for kind, value in parts.items():
+        ax.barh(y, value, left=start, height=height, color=colours[kind], edgecolor="white", lw=gap)
+        if value >= label_from:
+            style = dict(ha="center", va="center", color=white_or_ink(colours[kind]), size=size, weight="bold")
+            ax.text(start + value / 2, y, text.format(value), **style)
+        start += value
+
+
+def seeds(groups, xlabel):
+    """Draws a dot per seed, and each group's mean with its 95 % t-interval. `groups`: dict of label -> values."""
+    use_style()
+    fig, ax = plt.subplots(figsize=(10, 0.9 + 0.85 * len(groups)))
+    colours, ink = colours_of(groups, shared=True), COLORS["ink"]
+    dots = dict(ls="None", marker="o", ms=9, mec="white", mew=1, alpha=0.85)
+    for i, (name, values) in enumerate(groups.items()):
+        (mean, half), below, above = t_interval(values), -i - 0.22, -i + 0.12
+        ax.plot([mean - half, mean + half], [below, below], color=ink, marker="|", ms=10, lw=2, zorder=3)
+        ax.plot(mean, below, marker="D", color=ink, ms=8, zorder=4)
+        ax.plot(values, [above] * len(values), color=colours[name], **dots)
+    ax.set_yticks([-i for i in range(len(groups))], [f"{name}\nn = {len(values)}" for name, values in groups.items()])
+    ax.set_ylim(-len(groups) + 0.4, 0.55)
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(f"{xlabel}   (dots: seeds; bar: mean and 95 % interval)")
+    return fig
+
+
+# ---------------------------------------------------------------- cards
+
+CARD, CARD_STEP, CARD_GAP, HEADING = 2.5, 0.2, 0.08, 0.62  # widths and heights, in inches: card, line, gap, heading
+CARD_EDGES = (dict(lw=0.8), dict(lw=3.0), dict(lw=1.2, ls=(0, (4, 3))))
+
+
+def board(piles, kinds):
+    """Draws piles of cards side by side. `piles`: dict of heading -> list of (text, kind).
+
+    `kinds` names the kinds of card, at most three, in the order of their looks: filled, with a thick edge, dashed.
+    """
+    looks = {kind: look for look, kind in enumerate(kinds)}
+    cards = {head: [(textwrap.wrap(text, 25), looks[kind]) for text, kind in pile] for head, pile in piles.items()}
+    tallest = max(sum(_card_height(lines) + CARD_GAP for lines, _ in pile) for pile in cards.values())
+    fig, ax = canvas.new(0.3 + len(piles) * (CARD + CARD_GAP), tallest + 1.35)
+    for i, (head, pile) in enumerate(cards.items()):
+        x, y, colour = 0.15 + i * (CARD + CARD_GAP), tallest + 0.63, SERIES[i % len(SERIES)]
+        canvas.box(ax, x, y, CARD, HEADING, colour)
+        style = dict(weight="bold", color=white_or_ink(colour), va="center", linespacing=1.15)
+        ax.text(x + 0.12, y + 0.29, str(len(pile)), size=21, **style)
+        ax.text(x + (0.5 if len(pile) < 10 else 0.74), y + 0.31, head, size=12, **style)
+        for lines, look in pile:
+            tall = _card_height(lines)
+            y -= tall + CARD_GAP
+            _draw_card(ax, x, y, CARD, tall, colour, look)
+            ax.text(x + 0.14, y + tall / 2, "\n".join(lines), size=11, va="center", linespacing=1.2)
+    x = 0.15
+    for kind, look in looks.items():
+        _draw_card(ax, x, 0.12, 0.42, 0.26, COLORS["muted"], look)
+        ax.text(x + 0.54, 0.25, kind, size=12, va="center")
+        x += 1.04 + 0.105 * len(kind)
+    return fig
+
+
+def _card_height(lines):
+    return CARD_STEP * len(lines) + 0.2
+
+
+def _draw_card(ax, x, y, width, height, colour, look):
+    edge = CARD_EDGES[look]
+    inset = edge["lw"] / 144  # half the edge, in inches: it stays inside the card
+    fill = "white" if "ls" in edge else canvas.mix(colour, "white", 0.85)
+    canvas.box(ax, x + inset, y + inset, width - 2 * inset, height - 2 * inset, fill, edgecolor=colour, **edge)
+
+
+# ---------------------------------------------------------------- images
+
+
+def image_grid(images, titles=None, columns=4, cmap="gray"):
+    """Draws images side by side: (height, width, 3), or (height, width) in `cmap`, each over its own range."""
+    use_style()
+    rows = math.ceil(len(images) / columns)
+    columns = min(columns, len(images))
+    height = 2.6 * np.shape(images[0])[0] / np.shape(images[0])[1] + (0.35 if titles is not None else 0.1)
+    fig, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, height * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for i, (ax, image) in enumerate(zip(axes.flat, images)):
+        ax.imshow(image, cmap=cmap, interpolation="nearest")
+        if titles is not None:
+            ax.set_title(titles[i], size=13, weight="normal", loc="center", pad=5)
+    return fig
+
+
+def heatmaps(panels, rows, xlabel, label, limits=(0, 1)):
+    """Draws matrices one under the other on one colour scale. `panels`: dict of title -> (len(rows), columns).
+
+    `rows` names the rows of each, `label` the numbers, whose darkest and brightest are `limits`.
+    """
+    use_style()
+    fig, axes = plt.subplots(len(panels), figsize=(11, 0.35 + (0.95 + 0.27 * len(rows)) * len(panels)), squeeze=False)
+    for ax, (title, values) in zip(axes.flat, panels.items()):
+        image = ax.imshow(values, cmap=HEAT, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
+        ax.set_yticks(range(len(rows)), rows)
+        ax.set_title(title, size=13, weight="normal", pad=5)
+        ax.tick_params(length=0)
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    ax.set_xlabel(xlabel)
+    bar = fig.colorbar(image, ax=axes.ravel().tolist(), label=label, pad=0.015, aspect=12 + 8 * len(panels))
+    bar.outline.set_visible(False)
+    return fig
+
+
+def class_activation(image, heat, title="where the network looks"):
+    """Draws a photo beside its class activation map laid over it.
+
+    `image`: (height, width, 3), uint8 or 0 to 1; `heat`: (rows, columns), of any size and scale.
+    """
+    use_style()
+    image, heat = np.asarray(image), np.asarray(heat, float)
+    grey = image[..., :3].mean(-1) / (255 if image.max() > 1 else 1)
+    height, width = grey.shape
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 4 * height / width + 0.4))
+    left.imshow(image)
+    right.imshow(grey, cmap="gray", vmin=0, vmax=1)
+    heat = Image.fromarray(((heat - heat.min()) / (np.ptp(heat) or 1)).astype("float32"))
+    heat = np.asarray(heat.resize((width, height), Image.Resampling.BILINEAR))
+    right.imshow(heat, cmap=HEAT, alpha=0.1 + 0.65 * heat)
+    for ax, text in ((left, "photo"), (right, title)):
+        ax.axis("off")
+        ax.set_title(text, size=14, weight="normal", loc="center", pad=6)
+    return fig

@@ -1,0 +1,407 @@
+"""Drawings made from `architecture.plan`: a block, networks on one scale, and where a network's costs are.
+
+Shapes, MACs and parameters are read from the plan, so that a picture cannot disagree with the code. Every function
+returns a matplotlib Figure.
+"""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from architecture import Scale, plan
+from figures import canvas
+from figures.charts import draw_bar
+from figures.style import COLORS, RAMP, SERIES, log_scales, short, use_style, white_or_ink
+
+COSTS = {"macs": "MACs", "params": "parameters", "activations": "activations"}
+
+
+# ---------------------------------------------------------------- an MBConv block
+
+WIDTH, HEIGHT, EDGE = 13.0, 6.4, 0.45  # of a block's canvas, and of the margin beside its texts
+AXIS, SKIP, FLOOR = 3.62, 5.14, 2.1  # heights of the operators, of the skip connection, and of the gates below
+GATE, PLUS, LONGEST_GAP = 1.3, 0.85, 2.4  # lengths along the axis: of the gates, of the addition, between two maps
+BAR, BAR_LEFT, BAR_RIGHT = 0.26, 1.75, 11.75  # height and ends of the bars of shares
+
+
+def draw_block(block):
+    """Draws a Block of the plan: feature maps as slabs, operators as arrows, and each operator's share of the cost.
+
+    A slab is log2(resolution) high and sqrt(channels) thick, on the same scale for every block.
+    """
+    fig, ax = canvas.new(WIDTH, HEIGHT)
+    operators = {role: convs[0] for role, convs in roles(block).items() if role != "se"}
+    first = block.expand or block.depthwise
+    maps = [(first.size, first.inputs), *((conv.output_size, conv.filters) for conv in operators.values())]
+
+    solid = sum(_length(*shape) for shape in maps) + GATE * bool(block.se_reduce) + PLUS * block.skip
+    gap = min(LONGEST_GAP, (WIDTH - 2 * EDGE - solid) / len(operators))
+    x = start = (WIDTH - solid - gap * len(operators)) / 2
+    x += _draw_map(ax, x, maps[0], "feature")
+    for (role, conv), shape in zip(operators.items(), maps[1:]):
+        if role == "project" and block.se_reduce:
+            _draw_gate(ax, block, x)
+            x += GATE
+        _draw_operator(ax, x, gap, role, conv)
+        x += gap
+        x += _draw_map(ax, x, shape, role)
+
+    _draw_skip(ax, block, start, x, maps)
+    _draw_shares(ax, block)
+    ratio = first.filters // first.inputs if block.expand else 1
+    kind = f"MBConv{ratio}, {block.depthwise.kernel}×{block.depthwise.kernel}, stage {block.stage} of Table 1"
+    ax.text(EDGE, HEIGHT - 0.4, block.name.rstrip("_"), **canvas.HEADLINE)
+    ax.text(WIDTH - EDGE, HEIGHT - 0.4, kind, ha="right", **canvas.FACTS)
+    return fig
+
+
+def roles(block):
+    """The convolutions of a block by what they do, in order; the parts that it does not have are left out."""
+    convs = {
+        "expand": [block.expand],
+        "depthwise": [block.depthwise],
+        "se": [block.se_reduce, block.se_expand],
+        "project": [block.project],
+    }
+    return {role: parts for role, parts in convs.items() if parts[0]}
+
+
+def _face(size, channels):
+    """Side and thickness of the slab of a feature map."""
+    return 0.25 * math.log2(1 + size), 0.0125 * math.sqrt(channels)
+
+
+def _length(size, channels):
+    side, thick = _face(size, channels)
+    return thick + canvas.LEAN * side
+
+
+def _top(size):
+    """How far the slab of a feature map reaches over the axis, and below it."""
+    side, _ = _face(size, 1)
+    return side * (1 + canvas.RISE) / 2
+
+
+def _draw_map(ax, x, shape, role):
+    """Draws the slab of a feature map, (resolution, channels), with its left end at `x`; returns its length."""
+    (size, channels), length = shape, _length(*shape)
+    side, thick = _face(*shape)
+    canvas.slab(ax, x + canvas.LEAN * side / 2, AXIS, side, thick, COLORS[role])
+    text = f"{size}×{size}×{channels}"
+    ax.text(x + length / 2, AXIS - _top(size) - 0.13, text, ha="center", va="top", size=12.5)
+    return length
+
+
+def _draw_operator(ax, x, gap, role, conv):
+    canvas.arrow(ax, [(x + 0.1, AXIS), (x + gap - 0.1, AXIS)], COLORS[role])
+    stride = f"\nstride {conv.stride}" if conv.stride > 1 else ""
+    ax.text(x + gap / 2, AXIS + 0.14, f"{conv.kernel}×{conv.kernel} {role}{stride}", linespacing=1.3, **canvas.NAME)
+    cost = f"{short(conv.macs)} MACs\n{short(conv.params)} params"
+    ax.text(x + gap / 2, AXIS - 0.16, cost, ha="center", va="top", linespacing=1.4, **canvas.NOTE)
+
+
+def _draw_gate(ax, block, x):
+    """The squeeze-and-excitation branch below the axis, and the multiplication on it."""
+    colour, wide, narrow = COLORS["se"], block.se_reduce.inputs, block.se_reduce.filters
+    down, up, centre = x + 0.24, x + 1.12, x + 0.68  # where the branch leaves, where it comes back
+    canvas.line(ax, [(x + 0.08, AXIS), (up - canvas.NODE, AXIS)], COLORS["ink"], canvas.THIN_LINE)
+    canvas.line(ax, [(down, AXIS), (down, FLOOR), (centre - 0.31, FLOOR)], colour)
+    canvas.arrow(ax, [(centre + 0.31, FLOOR), (up, FLOOR), (up, AXIS - canvas.NODE - 0.02)], colour)
+    for i, channels in enumerate((wide, narrow, wide)):
+        height = 0.62 * math.sqrt(channels / wide)
+        canvas.box(ax, centre - 0.26 + 0.2 * i, FLOOR - height / 2, 0.11, height, colour)
+    canvas.node(ax, up, AXIS, "×", COLORS["ink"])
+    macs, params = (sum(getattr(conv, what) for conv in roles(block)["se"]) for what in ("macs", "params"))
+    ax.text(centre, FLOOR - 0.44, "squeeze-and-excitation", va="top", **canvas.NAME)
+    ax.text(centre, FLOOR - 0.68, f"{wide} → {narrow} → {wide}", ha="center", va="top", size=12.5)
+    ax.text(centre, FLOOR - 0.9, f"{short(macs)} MACs · {short(params)} params", ha="center", va="top", **canvas.NOTE)
+
+
+def _draw_skip(ax, block, start, end, maps):
+    """The skip connection and the addition, or the reason why there is none."""
+    leave, plus = start + _length(*maps[0]) / 2, end + 0.4
+    if block.skip:
+        colour, text = COLORS["skip"], "skip connection"
+        canvas.line(ax, [(end + 0.08, AXIS), (plus - canvas.NODE, AXIS)], COLORS["ink"], canvas.THIN_LINE)
+        canvas.arrow(ax, [(plus + canvas.NODE, AXIS), (plus + 0.5, AXIS)], COLORS["ink"], canvas.THIN_LINE)
+        above = AXIS + _top(maps[0][0]) + 0.08
+        canvas.arrow(ax, [(leave, above), (leave, SKIP), (plus, SKIP), (plus, AXIS + canvas.NODE + 0.02)], colour)
+        canvas.node(ax, plus, AXIS, "+", colour)
+        if block.drop_rate:
+            text += f" · in training, the branch is dropped for {100 * block.drop_rate:.3g} % of the images"
+    else:
+        colour, reasons = COLORS["muted"], []
+        (_, before), (_, after), stride = maps[0], maps[-1], block.depthwise.stride
+        if stride > 1:
+            reasons.append(f"stride {stride}")
+        if before != after:
+            reasons.append(f"{before} → {after} channels")
+        text = f"no skip connection: {', '.join(reasons)}"
+    ax.text((leave + plus) / 2, SKIP + 0.12, text, ha="center", color=colour)
+
+
+def _draw_shares(ax, block):
+    """Two bars: where the block's MACs and parameters are."""
+    for y, what in ((0.5, "macs"), (0.14, "params")):
+        amounts = {role: sum(getattr(conv, what) for conv in convs) for role, convs in roles(block).items()}
+        total, x, middle = sum(amounts.values()), BAR_LEFT, y + BAR / 2
+        ax.text(BAR_LEFT - 0.14, middle, COSTS[what], ha="right", va="center")
+        ax.text(BAR_RIGHT + 0.14, middle, short(total), ha="left", va="center")
+        for role, amount in amounts.items():
+            width = (BAR_RIGHT - BAR_LEFT) * amount / total
+            canvas.box(ax, x, y, width, BAR, COLORS[role], edgecolor="white", lw=1)
+            text = f"{100 * amount / total:.0f} %" if width > 0.5 else ""
+            if width > 1.45:
+                text = f"{'SE' if role == 'se' else role} {text}"
+            ink = white_or_ink(COLORS[role])
+            ax.text(x + width / 2, middle, text, ha="center", va="center", size=11.5, weight="bold", color=ink)
+            x += width
+
+
+# ---------------------------------------------------------------- a network, or several on one scale
+
+THICK, APART, BETWEEN = 0.028, 0.04, 0.36  # of a network's unit: per sqrt(channel), between blocks, between stages
+COLUMN, WIDE_COLUMN = 1.22, 1.36  # least width of a stage's column, and with two digits in its number of blocks
+SLABS = "A slab is a block's output: √resolution high, √channels thick."
+
+
+def draw_network(variants="b0"):
+    """Draws one network stage by stage, or several on one scale.
+
+    Width, depth and resolution are the thickness, the number and the height of the slabs.
+    `variants`: a name or a Scale; a list of them; or a dict of caption -> name or Scale, for several.
+    Every slab is one block's output, sqrt(resolution) high and sqrt(channels) thick.
+    """
+    if isinstance(variants, (str, Scale)):
+        return _draw_stages(plan(variants), _title(variants))
+    if not isinstance(variants, dict):
+        variants = {_title(variant): variant for variant in variants}
+    networks = {caption: plan(variant) for caption, variant in variants.items()}
+    unit, columns = fit_stacks(networks.values(), WIDTH - 0.6)
+    tallest = max(_tallest(network) for network in networks.values()) * unit
+    fig, ax = canvas.new(WIDTH, tallest + 2.3)
+    x = space = (WIDTH - sum(columns)) / (len(columns) + 1)
+    for (caption, network), column in zip(networks.items(), columns):
+        centre = x + column / 2
+        draw_stack(ax, network, centre, 1.98 + tallest / 2, unit)
+        ax.text(centre, 1.46, caption, **canvas.CAPTION)
+        canvas.write_lines(ax, centre, 1.16, [*facts(network), f"{short(network.macs)} MACs"], 12)
+        x += column + space
+    ax.text(0.2, 0.08, SLABS, **canvas.NOTE)
+    return fig
+
+
+def _title(variant):
+    if isinstance(variant, str):
+        return variant.capitalize()
+    return f"w {variant.width:.3g} · d {variant.depth:.3g}"
+
+
+def facts(network):
+    """Resolution, blocks and parameters of a network, as texts."""
+    return f"{network.scale.resolution} px", f"{len(network.blocks)} blocks", f"{short(network.params)} params"
+
+
+def _draw_stages(network, title):
+    rows, captions = _rows(network), _captions(network)
+    extents = [_thickness(maps) + 2 * _overhang(maps) for maps in rows]
+    unit, columns = _fit(extents, [COLUMN if len(maps) < 10 else WIDE_COLUMN for maps in rows], WIDTH - 0.4)
+    tallest = _tallest(network) * unit
+    fig, ax = canvas.new(WIDTH, tallest + 2.5)
+    x = (WIDTH - sum(columns)) / 2
+    for row, (maps, column, (name, *texts)) in enumerate(zip(rows, columns, captions)):
+        centre, colour = x + column / 2, RAMP(row / (len(rows) - 1))
+        _draw_row(ax, maps, centre - unit * _thickness(maps) / 2, 1.5 + tallest / 2, unit, colour)
+        ax.text(centre, 1.22, name, va="top", **canvas.NAME)
+        canvas.write_lines(ax, centre, 0.82, texts, canvas.NOTE["size"])
+        x += column
+    summary = " · ".join([*facts(network), f"{short(network.macs)} MACs"])
+    ax.text(EDGE, tallest + 2.12, title, **canvas.HEADLINE)
+    ax.text(WIDTH - EDGE, tallest + 2.12, summary, ha="right", **canvas.FACTS)
+    ax.text(EDGE, 0.12, SLABS, **canvas.NOTE)
+    return fig
+
+
+def _captions(network):
+    """What stands under each row of Table 1: its operator, kernel and number of blocks, and output."""
+    captions = []
+    for stage, maps in zip((None, *network.scale.baseline.stages, None), _rows(network)):
+        size, channels = maps[-1]
+        if stage:
+            blocks = "1 block" if len(maps) == 1 else f"{len(maps)} blocks"
+            name, kernel = f"MBConv{stage.expand}", f"{stage.kernel}×{stage.kernel} · {blocks}"
+        else:
+            conv = network.top if captions else network.stem
+            name, kernel = "Conv", f"{conv.kernel}×{conv.kernel}"
+        captions.append((name, kernel, f"{size}×{size}×{channels}"))
+    return captions
+
+
+def _rows(network):
+    """The feature maps of each row of Table 1: lists of (resolution, channels)."""
+    rows = {1: [network.stem]}
+    for block in network.blocks:
+        rows.setdefault(block.stage, []).append(block.project)
+    rows[len(rows) + 1] = [network.top]
+    return [[(conv.output_size, conv.filters) for conv in convs] for convs in rows.values()]
+
+
+def _fit(extents, narrowest, room):
+    """The largest unit at which columns fit side by side, and their widths.
+
+    Each is as wide as its extent, in units, or as `narrowest`; narrower than `room` together.
+    """
+    for unit in np.geomspace(0.17, 0.01, 100):
+        columns = np.maximum(narrowest, unit * np.array(extents))
+        if columns.sum() <= room:
+            break
+    return unit, columns
+
+
+def fit_stacks(networks, room):
+    """The largest unit at which networks, each with a caption, fit side by side; and the widths of their columns."""
+    room -= 0.28 * (len(networks) - 1)
+    caption = min(1.2, room / len(networks))
+    return _fit([_extent(network) for network in networks], caption, room)
+
+
+# what follows is in units
+
+
+def _tallest(network):
+    return math.sqrt(network.stem.output_size) * (1 + canvas.RISE)
+
+
+def _thickness(maps):
+    return sum(THICK * math.sqrt(channels) + APART for _, channels in maps)
+
+
+def _overhang(maps):
+    """How far the face of the first slab leans to either side."""
+    return canvas.LEAN * math.sqrt(maps[0][0]) / 2
+
+
+def _extent(network):
+    rows = _rows(network)
+    return sum(_thickness(maps) + BETWEEN for maps in rows) - BETWEEN + _overhang(rows[0])
+
+
+def _draw_row(ax, maps, x, y, unit, colour):
+    """Draws the slabs of a row from left to right along the axis; returns where the next one would start."""
+    for size, channels in maps:
+        thick = unit * THICK * math.sqrt(channels)
+        canvas.slab(ax, x, y, unit * math.sqrt(size), thick, colour, edge=min(0.7, 5 * unit))
+        x += thick + unit * APART
+    return x
+
+
+def draw_stack(ax, network, centre, y, unit):
+    """Draws all slabs of a network in a row around `centre`, `y`."""
+    rows = _rows(network)
+    x = centre + unit * (_overhang(rows[0]) - _extent(network) / 2)
+    for row, maps in enumerate(rows):
+        x = _draw_row(ax, maps, x, y, unit, RAMP(row / (len(rows) - 1))) + unit * BETWEEN
+
+
+# ---------------------------------------------------------------- a network beside its baseline
+
+STACKS, STACK_HEIGHT, STACK_WIDTH = 4.75, 2.55, 2.4  # height of their axis, their greatest height and least width
+
+
+def draw_scaled(scale, caption="scaled"):
+    """Draws a Scale beside its unscaled baseline at 224 pixels, and its costs as multiples of the baseline's.
+
+    The bars are counted from the plan; a tick on each says what the power law promises: d w^2 r^2 for MACs, d w^2 for
+    parameters, d w r^2 for activations. The canvas keeps its size, so that the picture of a slider stays in place.
+    """
+    base, scaled = plan(Scale(1.0, 1.0, 224, baseline=scale.baseline)), plan(scale)
+    fig, ax = canvas.new(11.0, 6.3)
+    _draw_pair(ax, {"baseline": base, caption: scaled})
+    title = f"width × {scale.width:.2f} · depth × {scale.depth:.2f} · resolution {scale.resolution} px"
+    ax.text(10.7, 6.02, title, size=14, weight="bold", va="center", ha="right")
+
+    width, depth, times = scale.width, scale.depth, scale.resolution / 224
+    laws = {"macs": depth * width**2 * times**2, "params": depth * width**2, "activations": depth * width * times**2}
+    chart = canvas.axes_in_inches(fig, 1.45, 0.62, 6.5, 1.75, xlim=(0.1, 1000), ylim=(-2.6, 0.6))
+    log_scales(chart, "x", ticks=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000))
+    for y, (what, law) in enumerate(laws.items()):
+        count = getattr(scaled, what)
+        multiple = count / getattr(base, what)
+        low, high = sorted((1, multiple))
+        chart.barh(-y, high - low, left=low, height=0.52, color=SERIES[y])
+        chart.plot([law, law], [-y - 0.4, -y + 0.4], color=COLORS["ink"], marker="", lw=2.4)
+        text = f"{short(count)}  =  {multiple:.2f} × baseline"
+        chart.text(1.02, -y, text, va="center", size=13, transform=chart.get_yaxis_transform())
+    chart.axvline(1, color=COLORS["muted"], lw=1)
+    chart.set_yticks([-y for y in range(len(laws))], COSTS.values())
+    chart.grid(False, axis="y")
+    chart.set_xlabel("multiple of the baseline, log scale (bar: counted; tick: power law)", size=12)
+    return fig
+
+
+def _draw_pair(ax, networks):
+    """Two networks side by side on one scale, from the left edge on."""
+    unit, _ = _fit([_extent(network) for network in networks.values()], STACK_WIDTH, 10.2)
+    unit, x = min(unit, STACK_HEIGHT / max(_tallest(network) for network in networks.values())), 0.3
+    for name, network in networks.items():
+        column = max(STACK_WIDTH, unit * _extent(network)) + 0.15
+        centre = x + column / 2
+        draw_stack(ax, network, centre, STACKS, unit)
+        ax.text(centre, 3.08, name, **canvas.CAPTION)
+        canvas.write_lines(ax, centre, 2.8, [" · ".join(facts(network)[:2])], 12)
+        x += column + 0.25
+
+
+# ---------------------------------------------------------------- where the costs are
+
+ENDS = "ends"  # stem, top and classifier
+KINDS = {kind: COLORS[kind] for kind in ("expand", "depthwise", "se", "project")} | {ENDS: COLORS["feature"]}
+KIND_NAMES = ("expand", "depthwise", "squeeze-and-excitation", "project", "stem, top, classifier")
+PANEL, PANEL_STEP = 3.5, 3.82  # width of a panel, and from one panel to the next
+
+
+def draw_costs(network):
+    """Draws where a plan's MACs, parameters and activations are: by kind of layer above, and below by row of Table 1.
+
+    Every bar is a share of the whole network's; the two ends of the network, stem, top and classifier, are grey.
+    """
+    use_style()
+    fig = plt.figure(figsize=(13, 6.6), layout="none")
+    for panel, (what, name) in enumerate(COSTS.items()):
+        rows, left = _percent_by_row(network, what), 1.62 + PANEL_STEP * panel
+        last = max(rows)
+        upper = canvas.axes_in_inches(fig, left, 5.15, PANEL, 0.55, xlim=(0, 100), ylim=(-0.5, 0.5))
+        lower = canvas.axes_in_inches(fig, left, 0.75, PANEL, 3.95, ylim=(last + 0.55, 0.45))
+        upper.set_title(f"{short(getattr(network, what))} {name}", size=15, pad=6)
+        upper.axis("off")
+        of_kind = {kind: sum(parts[kind] for parts in rows.values()) for kind in KINDS}
+        draw_bar(upper, 0, of_kind, KINDS, 0.8, label_from=8)
+        longest = max(sum(parts.values()) for parts in rows.values())
+        for row, parts in rows.items():
+            total = sum(parts.values())
+            draw_bar(lower, row, parts, KINDS, 0.66)
+            lower.text(total + 0.02 * longest, row, f"{total:.1f} %", va="center", size=12)
+        lower.set(xlim=(0, 1.27 * longest), xlabel="share of all (%)")
+        lower.set_yticks(list(rows), [f"stage {row}" for row in rows] if panel == 0 else [""] * last)
+        lower.tick_params(axis="y", length=0)
+        lower.grid(False, axis="y")
+    fig.text(1.5 / 13, 5.425 / 6.6, "all stages (%)", ha="right", va="center", size=12)
+    handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in KINDS.values()]
+    look = dict(ncols=len(KINDS), handlelength=1, columnspacing=1.8, borderaxespad=0.2)
+    fig.legend(handles, KIND_NAMES, loc="upper center", **look)
+    return fig
+
+
+def _percent_by_row(network, what):
+    """The percentage of `what` that each kind of layer has in each row of Table 1: row -> kind -> percent."""
+    last = len(network.scale.baseline.stages) + 2
+    amounts = {row: dict.fromkeys(KINDS, 0) for row in range(1, last + 1)}
+    for block in network.blocks:
+        for kind, convs in roles(block).items():
+            amounts[block.stage][kind] += sum(getattr(conv, what) for conv in convs)
+    amounts[1][ENDS] = getattr(network.stem, what)
+    amounts[last][ENDS] = sum(getattr(conv, what) for conv in (network.top, network.predictions) if conv)
+    total = getattr(network, what)
+    return {row: {kind: 100 * amount / total for kind, amount in parts.items()} for row, parts in amounts.items()}

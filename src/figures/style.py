@@ -1,0 +1,170 @@
+"""The palette, one colour for one thing, and what every picture shares: its defaults, its numbers, how it is shown."""
+
+import base64
+import io
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import colors, ticker
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+# Each of the five stands at least 3:1 against white, and any two differ in lightness (CIE L*) by at least 8: they stay
+# apart in greyscale and for the colour-blind. With so few, a colour serves several groups, but one thing in each.
+NAVY, ORANGE, GREEN, RED, PURPLE = SERIES = ("#15305B", "#D17F00", "#15837D", "#B3263E", "#6A2C91")
+MARKERS = ("o", "s", "^", "D", "v")
+DASHES = ("-", "--", "-.", ":", (0, (8, 2)))
+
+PAGE = {
+    "ink": "#1F2933",
+    "muted": "#66727F",
+    "line": "#D5DBE1",
+    "feature": "#8B99A8",  # a feature map that comes from elsewhere
+    "accent": RED,
+}
+OPERATORS = {"expand": NAVY, "depthwise": GREEN, "se": ORANGE, "project": RED, "skip": PURPLE}
+SCALING = {"depth": NAVY, "width": ORANGE, "resolution": GREEN, "compound": RED}
+FAMILIES = {
+    "EfficientNet": RED,
+    "B0 to B7": RED,
+    "EfficientNetV2": PURPLE,
+    "ResNet": NAVY,
+    "RegNetY": ORANGE,
+    "ConvNeXt": GREEN,
+    "MobileNetV1": GREEN,  # nowhere beside ConvNeXt
+    "MobileNetV2": ORANGE,  # nowhere beside RegNetY
+}
+THINGS = OPERATORS | SCALING | FAMILIES
+COLORS = PAGE | THINGS
+
+RAMP = colors.LinearSegmentedColormap.from_list("stages", ("#BFE3DC", "#3F9C9A", "#23527F", "#141F47"))
+HEAT = "inferno"  # lightness rises steadily with the value
+
+
+def colours_of(names, shared=False):
+    """A colour for each name of a chart: that of the thing it speaks of, and for the others the ones left over.
+
+    "plain: ResNet" and "ResNet-50" speak of ResNet, "ResNeXt" does not. Where two names speak of one thing, only the
+    first has its colour, unless it is `shared`, as it can be where each name is written beside its values.
+    """
+    chosen = {}
+    for name in names:
+        colour = next((THINGS[thing] for thing in THINGS if re.search(rf"\b{thing}\b", str(name))), None)
+        if colour and (shared or colour not in chosen.values()):
+            chosen[name] = colour
+    left_over = [colour for colour in (*SERIES, PAGE["muted"]) if colour not in chosen.values()] or list(SERIES)
+    others = [name for name in names if name not in chosen]
+    chosen |= {name: left_over[i % len(left_over)] for i, name in enumerate(others)}
+    return chosen
+
+
+def white_or_ink(colour):
+    """The colour of letters on `colour` that has more contrast (WCAG 2 relative luminance)."""
+    rgb = np.array([colors.to_rgb(colour), colors.to_rgb(COLORS["ink"])])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    under, ink = linear @ (0.2126, 0.7152, 0.0722)
+    return "white" if 1.05 / (under + 0.05) > (under + 0.05) / (ink + 0.05) else COLORS["ink"]
+
+
+def use_style():
+    """Sets matplotlib's defaults for a projector. The drawings call it; a chart of your own needs it once before."""
+    plt.rcParams.update({
+        "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
+        "font.size": 13, "axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "axes.titlesize": 15,
+        "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 12,
+        "legend.fontsize": 12, "legend.frameon": False,
+        "text.color": COLORS["ink"], "axes.labelcolor": COLORS["ink"], "axes.edgecolor": COLORS["muted"],
+        "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "axes.axisbelow": True,
+        "xtick.color": COLORS["muted"], "ytick.color": COLORS["muted"], "xtick.labelcolor": COLORS["ink"],
+        "ytick.labelcolor": COLORS["ink"], "axes.grid": True, "grid.color": COLORS["line"], "grid.linewidth": 0.6,
+        "lines.linewidth": 2.2, "lines.markersize": 7, "axes.prop_cycle": plt.cycler(color=SERIES, marker=MARKERS),
+        "image.cmap": HEAT, "figure.dpi": 100, "savefig.dpi": 100, "figure.figsize": (9, 5),
+        "figure.constrained_layout.use": True,
+    })  # fmt: skip
+
+
+def short(number):
+    """A count in three digits: 385814752 -> "386 M"."""
+    units = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
+    limit, suffix = next((unit for unit in units if number >= 0.9995 * unit[0]), (1, ""))
+    value = number / limit
+    decimals = (2 if value < 9.995 else 1 if value < 99.95 else 0) if suffix else 0
+    return f"{value:.{decimals}f}{suffix}"
+
+
+def log_scales(ax, names, ticks=None):
+    """Makes the axes among `names`, "x", "y", "xy" or "", logarithmic, with plain numbers.
+
+    They stand at `ticks`, else at 1, 2, 5, 10 ... or, over many decades, at 1, 10 ...
+    """
+    ax.autoscale_view()
+    for name in names:
+        ax.set(**{f"{name}scale": "log"})
+        axis = getattr(ax, f"{name}axis")
+        low, high = axis.get_view_interval()
+        steps = (1, 2, 5) if high / low < 300 else (1,)
+        axis.set_major_locator(ticker.FixedLocator(ticks) if ticks else ticker.LogLocator(subs=steps))
+        axis.set_minor_locator(ticker.NullLocator())
+        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def show(fig, alt):
+    """Displays a figure in a notebook, with its alternative text in the output's metadata, and closes it.
+
+    `alt` says in at least 20 characters what the figure shows, else ValueError. A script shows nothing.
+    """
+    if not isinstance(alt, str) or len(alt.strip()) < 20:
+        raise ValueError(f"alt is {alt!r}; allowed: a text of at least 20 characters that says what the figure shows.")
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        get_ipython = None
+    if get_ipython and get_ipython():
+        picture = base64.b64encode(png(fig, bbox_inches="tight", pad_inches=0.1)).decode()
+        display({"image/png": picture, "text/plain": str(fig)}, raw=True, metadata={"image/png": {"alt": alt.strip()}})
+    plt.close(fig)
+
+
+def png(fig, texts=None, **options):
+    """A small PNG: 256 colours, and nothing about the software, so that equal figures give equal bytes.
+
+    `texts`: dict of name -> text, stored in the file. `options` go to Figure.savefig.
+    """
+    buffer, result, info = io.BytesIO(), io.BytesIO(), PngInfo()
+    fig.savefig(buffer, format="png", facecolor="white", **options)
+    for name, text in (texts or {}).items():
+        info.add_itxt(name, text)
+    Image.open(buffer).convert("RGB").quantize(256, kmeans=1).save(result, format="png", optimize=True, pnginfo=info)
+    return result.getvalue()
+
+
+def sliders(draw, **ranges):
+    """Shows a slider for each of `ranges`, name -> (low, start, high), and the figure of `draw(**values)` under them.
+
+    The picture is drawn again as one drags. Only what ipywidgets 7 has is used, so it runs in Notebook, JupyterLab and
+    Colab; where ipywidgets is missing, one printed line says so.
+    """
+    try:
+        import ipywidgets
+        from IPython.display import display
+    except ImportError:
+        print("No sliders here, because ipywidgets is not installed; the still picture shows what they redraw.")
+        return
+    controls = {
+        name: ipywidgets.FloatSlider(value=start, min=low, max=high, step=0.1, description=name)
+        for name, (low, start, high) in ranges.items()
+    }
+    picture = ipywidgets.Image(format="png", layout=dict(max_width="100%"))
+
+    def redraw(change=None):
+        fig, data = draw(**{name: control.value for name, control in controls.items()}), io.BytesIO()
+        fig.savefig(data, format="png", dpi=80)
+        plt.close(fig)
+        picture.value = data.getvalue()
+
+    redraw()
+    for control in controls.values():
+        control.observe(redraw, "value")
+    display(ipywidgets.VBox([*controls.values(), picture]))

@@ -1,0 +1,256 @@
+"""Charts show the numbers that they are given; headlines and names find their places."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from architecture import plan
+from datasets import published
+from figures import charts
+from figures.style import COLORS, MARKERS
+from picture_layout import check_layout, contrast, headline, words
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+def legend(fig):
+    found = [*fig.legends, *(ax.get_legend() for ax in fig.axes if ax.get_legend())]
+    return [text.get_text() for one in found for text in one.get_texts()]
+
+
+def test_accuracy_plots_the_published_numbers_against_the_macs_of_the_plan():
+    fig = charts.draw_accuracy()
+    family, others = (line.get_xydata() for line in fig.axes[0].lines)
+    rows = [row for row in published("table2_imagenet") if row["arxiv_version"] == "v5"]
+    assert family[:, 0] * 1e9 == pytest.approx([plan(f"b{i}").macs for i in range(8)])
+    assert list(family[:, 1]) == [row["top1"] for row in rows if row["model"].startswith("EfficientNet")]
+    assert len(others) == len([row for row in rows if row["macs_B"] and not row["model"].startswith("EfficientNet")])
+    for row in rows:
+        assert not row["macs_B"] or row["model"].removeprefix("EfficientNet-") in words(fig)
+    assert "1905.11946v5" in words(fig) and "top-1 accuracy (%)" in words(fig)
+    assert headline(fig) == "Fewer MACs for the same accuracy"
+    check_layout(fig)
+
+
+# ---------------------------------------------------------------- curves
+
+
+@pytest.mark.parametrize("log", ["", "x", "xy"])
+def test_curves_puts_measured_values_in_the_colour_of_their_line(log):
+    lines, measured = {"k = 3": ([1, 2], [1, 2])}, {"k = 3": ([1], [1]), "other": ([2], [3])}
+    fig = charts.curves(lines, "size", "cost", measured=measured, log=log)
+    ax = fig.axes[0]
+    line, same, other = ax.lines
+    assert line.get_color() == same.get_color() != other.get_color()
+    assert [line.get_xydata().tolist() for line in ax.lines] == [[[1, 1], [2, 2]], [[1, 1]], [[2, 3]]]
+    assert legend(fig) == ["k = 3", "other"] and headline(fig) == ""
+    assert [ax.get_xscale() == "log", ax.get_yscale() == "log"] == ["x" in log, "y" in log]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("size", "cost")
+    check_layout(fig)
+
+
+def test_one_curve_needs_no_legend():
+    assert not legend(charts.curves({"only": ([1, 2], [1, 2])}, "x", "y"))
+    assert not legend(charts.curves({"only": ([1, 2], [1, 2])}, "x", "y", title="It rises"))
+
+
+X = np.array([1.0, 2, 4, 8])
+GROWTH = {"depth": (X, 1 + 0.3 / X), "width": (X, 1 - 0.02 * X), "resolution": (X, 1 + 0.1 / X)}
+
+
+@pytest.mark.parametrize("measured", [None, GROWTH])
+def test_a_headline_brings_the_names_to_the_lines(measured):
+    title = "Depth costs more than the power law promised until blocks are no longer rounded up"
+    fig = charts.curves(GROWTH, "growth", "counted / promised", measured=measured, log="x", title=title)
+    assert headline(fig) == title and not legend(fig)
+    check_layout(fig)
+    ax = fig.axes[0]
+    assert {text.get_text() for text in ax.texts} == set(GROWTH)
+    for text in ax.texts:
+        x, y = GROWTH[text.get_text()]
+        box, end = text.get_window_extent(), ax.transData.transform((x[-1], y[-1]))
+        assert to_hex(text.get_color()) == COLORS[text.get_text()].lower()
+        assert 0 < box.x0 - end[0] < 40 and abs(box.y0 + box.y1 - 2 * end[1]) / 2 < 40
+
+
+def test_long_names_do_not_squeeze_the_chart():
+    names = {f"{name} devices, one of them killed, continued": points for name, points in GROWTH.items()}
+    fig = charts.curves(names, "growth", "counted / promised", title="They meet")
+    check_layout(fig)
+    assert fig.axes[0].get_position().width > 0.6
+
+
+def test_a_line_that_breaks_off_is_named_where_it_does():
+    fig = charts.curves({"short": ([3, 1, 2], [np.nan, 1, 2]), "long": (range(1, 4), [0, 0, 0])}, "x", "y", title="Gap")
+    assert {text.get_text(): text.xy for text in fig.axes[0].texts} == {"short": (2, 2), "long": (3, 0)}
+    check_layout(fig)
+
+
+def test_names_that_do_not_fit_at_the_ends_stand_in_a_legend():
+    together = {f"line {i}": ([1, 2], [i, 50 + 0.01 * i]) for i in range(9)}
+    fig = charts.curves(together, "x", "y", title="All end in one place")
+    assert legend(fig) == list(together) and not fig.axes[0].texts
+    check_layout(fig)
+
+
+# ---------------------------------------------------------------- points
+
+FAMILIES = {
+    "EfficientNet": [("B0", (0.4, 20.0), 77.1), ("B1", (0.7, 30.0), 79.1), ("B7", (38.0, 600.0), 84.3)],
+    "others": [("ResNet50", (3.9, 45.0), 76.0), ("", (0.3, 12.0), 71.3)],
+}
+
+
+@pytest.mark.parametrize("log", ["x", "y", "xy", ""])
+def test_tradeoff_shows_each_point_in_each_panel(log):
+    fig = charts.tradeoff(FAMILIES, ["MACs", "time (ms)"], "top-1 (%)", scattered=["others"], log=log)
+    assert len(fig.axes) == 2 and fig.axes[0].get_ylim() == fig.axes[1].get_ylim()
+    for panel, ax in enumerate(fig.axes):
+        for line, points in zip(ax.lines, FAMILIES.values(), strict=True):
+            assert line.get_xydata().tolist() == [[x[panel], y] for _, x, y in points]
+        assert [ax.get_xscale() == "log", ax.get_yscale() == "log"] == ["x" in log, "y" in log]
+        assert {text.get_text() for text in ax.texts} == {"B0", "B1", "B7", "ResNet50"}
+        assert [line.get_linestyle() for line in ax.lines] == ["-", "None"]
+    assert legend(fig) == list(FAMILIES)
+    assert "time (ms)" in words(fig) and words(fig).count("top-1 (%)") == 1
+    check_layout(fig)
+
+
+def test_tradeoff_with_one_panel():
+    fig = charts.tradeoff({"a": [("one", 1, 2)], "b": [("two", 10, 3)]}, "cost", "gain")
+    assert [line.get_xydata().tolist() for line in fig.axes[0].lines] == [[[1, 2]], [[10, 3]]]
+    assert {line.get_marker() for line in fig.axes[0].lines} == set(MARKERS[:2])
+    check_layout(fig)
+
+
+@pytest.mark.parametrize("panels", [["MACs", "time (ms)"], ["MACs"]])
+def test_tradeoff_with_a_headline_names_families_at_their_ends(panels):
+    fig = charts.tradeoff(FAMILIES, panels, "top-1 (%)", title="Fewer MACs, but not less time")
+    assert headline(fig) == "Fewer MACs, but not less time" and not legend(fig)
+    for ax in fig.axes:
+        colours = {text.get_text(): to_hex(text.get_color()) for text in ax.texts}
+        assert colours["EfficientNet"] == COLORS["EfficientNet"].lower() and "others" in colours
+    check_layout(fig)
+
+
+def test_tradeoff_without_room_for_names_keeps_headline_and_legend_apart():
+    crowd = {f"family {i}": [(f"{i}", 1 + 0.001 * i, 1 + 0.001 * i), ("", 9, 9)] for i in range(6)}
+    title = "A headline that is so long that it takes two lines, as the finding is not simple"
+    fig = charts.tradeoff(crowd, "cost", "gain", title=title)
+    assert headline(fig) == title and legend(fig) == list(crowd)
+    check_layout(fig)
+    assert fig.legends[0].get_window_extent().y0 >= fig.axes[0].get_window_extent().y1
+
+
+def test_roofline_meets_where_memory_and_arithmetic_do():
+    points = [("dense", 120, 8e10), ("depthwise", 1.1, 3e9), ("close to it", 1.2, 3.1e9)]
+    fig = charts.roofline(points, peak=1e11, bandwidth=4e9)
+    roof, _, *drawn = fig.axes[0].lines
+    assert tuple(roof.get_xydata()[1]) == pytest.approx((25, 100))
+    assert roof.get_ydata()[0] == pytest.approx(4 * roof.get_xdata()[0])
+    assert [tuple(line.get_xydata()[0]) for line in drawn] == [(120, 80), (1.1, 3), (1.2, 3.1)]
+    assert drawn[1].get_color() == COLORS["depthwise"]
+    check_layout(fig)
+
+
+# ---------------------------------------------------------------- bars and dots
+
+
+def test_shares_add_up_and_are_legible():
+    bars = {"MACs": {"expand": 60, "project": 30, "swish": 0}, "time": {"expand": 1, "project": 1, "swish": 2}}
+    fig = charts.shares(bars, {"swish": COLORS["feature"]})
+    ax = fig.axes[0]
+    assert [patch.get_width() for patch in ax.patches] == pytest.approx([200 / 3, 100 / 3, 0, 25, 25, 50])
+    assert [text.get_text() for text in ax.texts] == ["67 %", "33 %", "25 %", "25 %", "50 %"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(bars)
+    assert legend(fig) == ["expand", "project", "swish"]
+    big = [patch for patch in ax.patches if patch.get_width() > 4]
+    for text, patch in zip(ax.texts, big, strict=True):
+        assert contrast(text.get_color(), patch.get_facecolor()) >= 4.5, text.get_text()
+    check_layout(fig)
+
+
+def test_seeds_shows_every_value_how_many_and_the_interval():
+    groups = {"dense": [70.0, 70.5, 71.0], "separable": [69.0, 70.0], "one": [68.0]}
+    fig = charts.seeds(groups, "accuracy (%)")
+    labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    assert labels == ["dense\nn = 3", "separable\nn = 2", "one\nn = 1"]
+    lines = [np.atleast_1d(line.get_xdata()).tolist() for line in fig.axes[0].lines]
+    assert lines[2::3] == list(groups.values()), "lesson 06 colours every third line"
+    assert lines[0] == pytest.approx([70.5 - 4.3027 * 0.5 / 3**0.5, 70.5 + 4.3027 * 0.5 / 3**0.5], abs=1e-3)
+    assert lines[1] == [70.5]
+    check_layout(fig)
+
+
+def test_seeds_gives_a_shape_the_same_colour_twice():
+    fig = charts.seeds({"2 ×, minus depth": [1.0, 2], "2 ×, minus width": [1.0, 2], "4 ×, minus depth": [1.0, 2]}, "x")
+    assert [line.get_color() for line in fig.axes[0].lines[2::3]] == [COLORS[n] for n in ("depth", "width", "depth")]
+
+
+# ---------------------------------------------------------------- cards
+
+LONG = "a text that is much too long for a single line of a card, WIDE AS MAMMOTHS, so it takes three or four"
+
+
+def test_board_counts_its_cards_and_nothing_overlaps():
+    piles = {
+        "It holds": [("a short one", "cited")],
+        "It does not\nadd up": [(LONG, "open"), ("another card", "counted")],
+    }
+    fig = charts.board(piles, ["counted", "open", "cited"])
+    shown = words(fig)
+    assert "1\nIt holds" in shown and "2\nIt does not\nadd up" in shown
+    assert LONG in shown.replace("\n", " ") and all(kind in shown for kind in ("counted", "open", "cited"))
+    check_layout(fig)
+    cards = [patch.get_window_extent() for patch in fig.axes[0].patches]
+    for text in fig.axes[0].texts[:7]:  # number and heading of each pile, and the cards; then the legend
+        box = text.get_window_extent()
+        assert any(c.x0 <= box.x0 and box.x1 <= c.x1 and c.y0 <= box.y0 and box.y1 <= c.y1 for c in cards), text
+    styles = [(patch.get_linestyle(), patch.get_linewidth()) for patch in fig.axes[0].patches]
+    assert len(styles) == 2 + 3 + 3 and len(set(styles)) == 4, "two headings, three cards, three in the legend"
+
+
+# ---------------------------------------------------------------- images
+
+
+def test_image_grid():
+    fig = charts.image_grid([np.full((8, 8), i) for i in range(5)], titles=list("abcde"), columns=3)
+    assert [ax.images[0].get_array()[0, 0] for ax in fig.axes if ax.images] == [0, 1, 2, 3, 4] and len(fig.axes) == 6
+    assert [ax.get_title() for ax in fig.axes[:5]] == list("abcde")
+
+
+def test_heatmaps_share_one_colour_scale_and_name_their_rows():
+    panels = {"first": np.zeros((3, 5)), "second": np.full((3, 7), 0.5)}
+    fig = charts.heatmaps(panels, list("abc"), "channel", "gate (0 to 1)")
+    first, second, bar = fig.axes
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (0, 1)
+    assert np.array_equal(second.images[0].get_array(), panels["second"])
+    assert [tick.get_text() for tick in second.get_yticklabels()] == list("abc")
+    assert (first.get_title("left"), second.get_title("left")) == ("first", "second")
+    assert (second.get_xlabel(), bar.get_ylabel()) == ("channel", "gate (0 to 1)")
+
+
+def test_class_activation_is_hot_where_the_heat_is():
+    heat = np.zeros((3, 5))
+    heat[0, 4] = 7
+    fig = charts.class_activation(np.full((60, 80, 3), 128, np.uint8), heat)
+    laid_over = np.asarray(fig.axes[1].images[1].get_array())
+    assert laid_over.shape == (60, 80)
+    assert laid_over[0, -1] == 1 and laid_over[-1, -1] == laid_over[0, 0] == 0
+    # halfway between the centres of two cells, the mean of both: columns 56 and 72, rows 10 and 30
+    assert laid_over[0, 63:65].mean() == pytest.approx(0.5) and laid_over[19:21, -1].mean() == pytest.approx(0.5)
+    assert heat.max() == 7, "what it is given stays as it is"
+
+
+def test_class_activation_of_equal_heat_is_cold():
+    fig = charts.class_activation(np.full((60, 80, 3), 128, np.uint8), np.ones((3, 5)))
+    assert not np.asarray(fig.axes[1].images[1].get_array()).any()

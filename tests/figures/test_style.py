@@ -1,0 +1,177 @@
+"""The palette tells things apart, also in grey; numbers are short; a picture is shown with its text."""
+
+import base64
+import io
+import itertools
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import pytest
+from PIL import Image
+
+from figures import style
+from picture_layout import contrast, lightness
+
+ALT = "Two points joined by a straight line that rises"
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+# ---------------------------------------------------------------- palette
+
+
+@pytest.mark.parametrize(
+    "group", [style.SERIES, style.OPERATORS.values(), style.SCALING.values()], ids=["series", "operators", "scaling"]
+)
+def test_colours_of_a_group_differ_in_grey_and_stand_out_on_white(group):
+    for one, other in itertools.combinations(group, 2):
+        assert abs(lightness(one) - lightness(other)) >= 8, (one, other)
+    for colour in group:
+        assert contrast(colour, "white") >= 3, colour
+
+
+@pytest.mark.parametrize(
+    "chart",
+    [
+        ("EfficientNet", "EfficientNetV2", "ConvNeXt", "RegNetY", "ResNet"),  # lesson 05
+        ("MobileNetV1", "MobileNetV2", "ResNet-50", "EfficientNet-B0"),  # lesson 04
+        ("published", "plain: EfficientNet", "plain: RegNetY", "plain: ResNet"),  # lesson 08
+        ("depth only", "width only", "equation 3", "fast, width 0.8"),  # lesson 08
+    ],
+)
+def test_names_of_one_chart_have_different_colours(chart):
+    chosen = style.colours_of(chart)
+    assert set(chosen) == set(chart)
+    assert all(colour == style.COLORS.get(name, colour) for name, colour in chosen.items())
+    for one, other in itertools.combinations(chosen.values(), 2):
+        assert abs(lightness(one) - lightness(other)) >= 8
+
+
+def test_a_thing_has_its_colour_in_every_chart():
+    for thing in ("depth", "compound", "ResNet", "depthwise"):
+        names = ["something else", f"minus {thing}, 2 ×", "more"]
+        assert style.colours_of(names)[names[1]] == style.COLORS[thing]
+    assert style.colours_of(["ResNeXt"])["ResNeXt"] == style.SERIES[0], "another word is another thing"
+
+
+def test_rows_that_carry_their_names_may_share_a_colour():
+    names = ["2 ×, minus depth", "4 ×, minus depth"]
+    assert len(set(style.colours_of(names, shared=True).values())) == 1
+    assert len(set(style.colours_of(names).values())) == 2
+
+
+def test_more_names_than_colours():
+    names = [f"number {i}" for i in range(9)]
+    chosen = style.colours_of(names)
+    assert list(chosen) == names and [chosen[name] for name in names[:5]] == list(style.SERIES)
+
+
+def test_texts_can_be_read_on_white_and_on_colours():
+    for role in ("ink", "muted", "accent", "skip"):
+        assert contrast(style.COLORS[role], "white") >= 4.5, f"{role} is a colour of text"
+    for colour in style.COLORS.values():
+        other = {"white", style.COLORS["ink"]} - {style.white_or_ink(colour)}
+        assert contrast(style.white_or_ink(colour), colour) > contrast(*other, colour)
+
+
+def test_stages_get_steadily_darker():
+    shades = [lightness(style.RAMP(i / 8)) for i in range(9)]
+    assert all(a - b >= 4 for a, b in itertools.pairwise(shades))
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    "number, text",
+    [(0, "0"), (768, "768"), (999.6, "1.00 k"), (4032, "4.03 k"), (385_814_752, "386 M"), (37_745_884_192, "37.7 G")],
+)
+def test_short(number, text):
+    assert style.short(number) == text
+
+
+@pytest.mark.parametrize("limits, expected", [((0.8, 30), [1, 2, 5, 10, 20]), ((0.5, 2000), [1, 10, 100, 1000])])
+def test_ticks_of_a_log_axis_are_plain_numbers(limits, expected):
+    ax = plt.figure().add_subplot(xlim=limits)
+    style.log_scales(ax, "x")
+    shown = [tick for tick in ax.get_xticks() if limits[0] <= tick <= limits[1]]
+    assert shown == pytest.approx(expected)
+    assert [ax.xaxis.get_major_formatter()(tick) for tick in shown] == [str(number) for number in expected]
+
+
+# ---------------------------------------------------------------- show
+
+
+def straight_line():
+    fig, ax = plt.subplots()
+    ax.plot([0, 1])
+    return fig
+
+
+def test_show_stores_the_alt_text_in_a_notebook(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: "a kernel")
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.append((data, metadata)))
+    for _ in range(2):
+        style.show(straight_line(), alt=f" {ALT} ")
+    for data, metadata in shown:
+        assert metadata == {"image/png": {"alt": ALT}}
+        assert data["text/plain"].startswith("Figure(")
+        assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size[0] > 300
+    assert shown[0] == shown[1], "equal figures give equal bytes"
+    assert not plt.get_fignums(), "closed: the inline backend shows no figure of its own"
+
+
+@pytest.mark.parametrize("alt", [None, "", "a chart", " " * 30, 12345])
+def test_show_refuses_a_missing_alt_text(alt):
+    with pytest.raises(ValueError, match="alt is .*allowed") as error:
+        style.show(plt.figure(), alt=alt)
+    assert "\n" not in str(error.value)
+
+
+def test_show_in_a_script_closes_the_figure():
+    style.show(plt.figure(), alt=ALT)
+    assert not plt.get_fignums()
+
+
+def test_equal_figures_give_equal_bytes_that_name_no_software():
+    first, second = style.png(straight_line()), style.png(straight_line())
+    assert first == second
+    assert b"Software" not in first and b"matplotlib" not in first
+    assert Image.open(io.BytesIO(style.png(straight_line(), {"Description": "ä"}))).text == {"Description": "ä"}
+
+
+# ---------------------------------------------------------------- sliders
+
+
+def test_sliders_redraw_the_picture_and_leave_no_figure_open(monkeypatch):
+    widgets, seen, shown = pytest.importorskip("ipywidgets"), [], []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+
+    def draw(phi, depth):
+        seen.append((phi, depth))
+        fig = straight_line()
+        fig.axes[0].plot([0, phi])
+        return fig
+
+    style.sliders(draw, phi=(-2, 0, 4), depth=(0.5, 1, 4))
+    *controls, picture = shown[0].children
+    assert [(c.description, c.min, c.value, c.max) for c in controls] == [("phi", -2, 0, 4), ("depth", 0.5, 1, 4)]
+    before = picture.value
+    controls[0].value = 2.0
+    assert seen == [(0, 1), (2, 1)] and picture.value != before and isinstance(picture, widgets.Image)
+    assert not plt.get_fignums()
+
+
+def test_without_ipywidgets_sliders_print_one_line(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "ipywidgets", None)
+    style.sliders(lambda: None)
+    printed = capsys.readouterr().out
+    assert "ipywidgets is not installed" in printed and printed.count("\n") == 1

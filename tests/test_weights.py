@@ -1,5 +1,6 @@
 """Weights: what is bundled, what is downloaded (from a server on this machine), what must be refused, and how."""
 
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -96,6 +97,11 @@ def test_official_layout_gives_the_features_of_keras(b0):
     expected = features(b0[1], "predictions")
     assert expected.max() > 0.0011  # not one answer for all
     np.testing.assert_allclose(features(ours, "predictions"), expected, atol=1e-5 * expected.max())
+
+
+def test_a_file_serves_a_scale_of_your_own(b0):
+    scale = dataclasses.replace(weights.find_scale("b0"), resolution=64)
+    assert weights.pretrained(scale, path=b0[0]).output_shape == (None, 1000)
 
 
 @pytest.mark.parametrize("change", [lambda file: None, lambda file: file.pop("predictions")])

@@ -15,6 +15,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+NO_NUMBERS = (str, bytes, complex, type(None))
 SHORT = ((1,), (2,), (3,), (4,))  # shapes that are shown in full
 SECONDS = 5  # for one call; the slowest solution takes a tenth of a second
 
@@ -108,9 +109,9 @@ def numbers(value):
     """A value as an array of floats, or None if it holds anything but real numbers."""
     try:
         array = np.asarray(value)
-        texts = array.dtype.kind == "O" and any(isinstance(element, str) for element in array.flat)
-        if texts or array.dtype.kind in "cSUMm":  # a cast to float would read texts, and drop an imaginary part
-            return None
+        objects = array.flat if array.dtype.kind == "O" else ()
+        if array.dtype.kind in "cSUMm" or any(isinstance(element, NO_NUMBERS) for element in objects):
+            return None  # a cast to float would read texts, drop imaginary parts, and make NaN of None
         return array.astype(float)
     except Exception:  # ragged, 10**400, symbolic, or an object with faults of its own
         return None
@@ -139,7 +140,7 @@ def failure(error):
     if isinstance(error, TimeUp):
         return f"was still running after {SECONDS} seconds: is there a loop that never ends?"
     if isinstance(error, SystemExit):
-        return "ended with exit(): return the result, and leave Python running."
+        return "ended with exit(): return the result, and leave Python running"
     reason = (str(error).splitlines() or ["no message"])[0].rstrip(".")
     line = _line_that_raised(error)
     return f"raised {type(error).__name__}: {reason}" + (f', in the line "{line}"' if line else "")
@@ -161,11 +162,13 @@ def describe(value):
         return f"an array of shape {array.shape}"
     if isinstance(value, Integral) and abs(value) >= 10**15:
         return f"a number of {len(str(abs(int(value)))):,} digits" if abs(value) < 10**4000 else "a huge number"
-    if array is None or isinstance(value, (bool, np.bool_)):
+    if array is None:
         try:
             return " ".join(repr(value).split())[:60]
         except Exception:
             return f"an object of type {type(value).__name__}"
+    if isinstance(value, (bool, np.bool_)):
+        return str(value)
     number = float(array)
     return f"{int(number):,}" if number.is_integer() and abs(number) < 1e15 else f"{number:.4g}"
 

@@ -109,7 +109,7 @@ def _explain(entry, got):
     first, right = wrong[0], entry.right[0]
     line = f"{call(entry.name, entry.cases[first])} {_symptom(entry, got[first], right[first])}"
     message = _named(entry, got, wrong)
-    if not message and all(parts == (None,) for parts in got):
+    if not message and all(parts[0] is None for parts in got):
         message = "is a return missing, or is the result printed?"
     line = f"{line}: {message}" if message else line
     return line if line.endswith("?") else f"{line}."
@@ -122,7 +122,7 @@ def _symptom(entry, got, right):
     if isinstance(right[0], Raised):
         return f"gave {describe(got[0])}, and must raise {type(right[0].error).__name__}"
     if len(got) < len(right):
-        return f"gave {describe(got[0])}, not {len(right)} values ({', '.join(entry.returns)})"
+        return f"gave {describe(got[0])}, not these parts: {', '.join(entry.returns)}"
     place = _first_wrong_part(got, right)
     name = entry.returns[place] if entry.returns else ""
     return f"gave {difference(got[place], right[place], name)}"
@@ -136,12 +136,15 @@ def _first_wrong_part(got, right):
 def _named(entry, got, wrong):
     """The message of the mistake that gives what the answer gives; empty if none does.
 
-    First choice: the same in all cases. Second: wherever the answer is wrong. Third: the same first wrong part there.
+    First choice: the same wherever the answer is wrong, and in most cases. Second: the same first wrong part there.
     """
-    for cases in (range(len(got)), wrong):
-        for results, message in entry.wrong:
-            if all(_agree(got[i], results[i]) for i in cases):
-                return message
+    similar = []
+    for results, message in entry.wrong:
+        agreeing = [i for i, parts in enumerate(got) if _agree(parts, results[i])]
+        if set(agreeing) >= set(wrong):
+            similar.append((len(agreeing), message))
+    if similar:
+        return max(similar, key=lambda pair: pair[0])[1]
     right = entry.right[0]
     place = _first_wrong_part(got[wrong[0]], right[wrong[0]])
     cases = [i for i in wrong if len(got[i]) == len(right[i]) and not same(got[i][place], right[i][place])]

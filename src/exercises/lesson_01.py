@@ -134,6 +134,7 @@ def macs_per_byte(kernel, channels, depthwise):
 ✗ 1 if depthwise else channels -> channels # a depthwise filter sees one channel
 ✗ 1 if depthwise else channels -> 1 # a filter of a dense layer sees all channels
 ✗ 2 * 4 * -> 4 * # the input is read and the output is written; count both, and a MAC once
+✗ 1 if depthwise else channels -> 1; 2 * 4 * -> 4 * # the input is read and the output is written; count both
 ✗ 2 * 4 * -> 2 * # a float32 number has 4 bytes
 ✗ 2 * 4 * channels -> channels # the input is read and the output is written, and each number has 4 bytes
 ✗ 2 * 4 * -> 2 * 32 * # those are MACs for each bit; a float32 number has 4 bytes
@@ -158,13 +159,14 @@ def largest_rank_one(kernel):
 > *((rng.normal(size=shape),) for shape in ((3, 3, 4, 6), (5, 5, 3, 2), (1, 1, 3, 4))),
   (rng.normal(size=(3, 3, 2, 1)) * rng.normal(size=(1, 1, 2, 5)),)
 = by_eigenvectors(kernel)
-→ depthwise kernel's shape, pointwise kernel's shape, product # product
+→ shape of the depthwise kernel, shape of the pointwise kernel, product # product
 ✗ s[0] * -> # both directions are right, their length is not; take s[0] along exactly once
 ✗ = u[:, 0] -> = s[0] * u[:, 0] # both directions are right, their length is not; take s[0] along exactly once
 ✗ vt[0] -> vt[:, 0] # singular vectors are the rows of vt; take the first row, vt[0]
 ✗ u[:, 0] -> u[0] # singular vectors are the columns of u; take the first column, u[:, 0]
 ✗ u[:, 0] -> u[:, -1]; s[0] * vt[0] -> s[-1] * vt[-1] # that is the smallest singular triple; the largest comes first
 ✗ kernel[:, :, c].reshape -> kernel[:, :, 0].reshape # one SVD per input channel, of the (k², N) matrix
+✗ return depthwise_kernel, pointwise_kernel -> return depthwise_kernel * pointwise_kernel # return both kernels
 ✗ s[0] * vt[0] -> np.sqrt(s[0] * vt[0]) # not numbers: is there a root of something negative?
 ✓ no separable kernel is closer, for 4 dense kernels; a separable one comes back exactly.
 ''',

@@ -60,6 +60,7 @@ def blocks(depth, repeats=(1, 2, 2, 3, 3, 4, 1)):
 ✗ math.ceil(count * depth) -> count * depth # there is no fraction of a block; round up
 ✗ math.ceil(count * depth) -> count * math.ceil(depth) # depth was rounded before multiplying; round the product
 ✗ return total -> return math.ceil(sum(repeats) * depth) # the sum was rounded; round each stage for itself
+✗ return total -> return math.ceil(16 * depth) # the sum was rounded; round each stage for itself
 ✗ in repeats -> in (1, 2, 2, 3, 3, 4, 1) # use the repeats given
 ✗ total += math.ceil(count * depth) -> total = math.ceil(count * depth) # that is the last stage alone: += and not =
 ✗ total += math.ceil(count * depth) -> return math.ceil(count * depth) # that returns after the first stage: add them up

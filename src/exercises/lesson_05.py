@@ -43,6 +43,7 @@ def operations_per_mac(reported, macs):
 ✗ 0.05 -> 0.03 # a paper rounds: allow 5 %
 ✗ 0.05 -> 0.1 # allow 5 % of what is expected, no more
 ✗ 0.05 * expected -> 0.05 * macs # for 2 operations, allow 5 % of what is expected, which is 2 * macs
+✗ return 0 -> return round(reported / macs) # 0 unless it is within 5 % of what is expected
 ✗ abs(reported - expected) <= 0.05 * expected -> round(reported / macs) == operations # allow 5 % of what is expected,
   no more
 ✓ 0.39 G and 0.77 G are both B0; 0.02 G is a tool that missed most layers.

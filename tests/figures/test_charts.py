@@ -58,6 +58,13 @@ def test_curves_puts_measured_values_in_the_colour_of_their_line(log):
     check_layout(fig)
 
 
+def test_the_legend_shows_lines_and_markers_as_they_are():
+    points = ([1, 2], [1, 2])
+    fig = charts.curves({"both": points, "line": points}, "x", "y", measured={"both": points, "dots": points})
+    shown = [(handle.get_linestyle(), handle.get_marker()) for handle in fig.axes[0].get_legend().legend_handles]
+    assert shown == [("-", "o"), ("--", ""), ("None", MARKERS[2])]
+
+
 def test_one_curve_needs_no_legend():
     assert not legend(charts.curves({"only": ([1, 2], [1, 2])}, "x", "y"))
     assert not legend(charts.curves({"only": ([1, 2], [1, 2])}, "x", "y", title="It rises"))
@@ -122,6 +129,8 @@ def test_tradeoff_shows_each_point_in_each_panel(log):
         assert [line.get_linestyle() for line in ax.lines] == ["-", "None"]
     assert legend(fig) == list(FAMILIES)
     assert "time (ms)" in words(fig) and words(fig).count("top-1 (%)") == 1
+    written = [any(tick.label1.get_visible() for tick in ax.yaxis.get_major_ticks()) for ax in fig.axes]
+    assert written == [True, False], "panels share y, and the first one says it"
     check_layout(fig)
 
 

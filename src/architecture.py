@@ -9,16 +9,14 @@ Layers carry the names of `keras.applications`. Only `keras` is imported: Tensor
 """
 
 import math
-import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import groupby
 from numbers import Integral, Real
+from typing import Annotated
 
 import keras
 from keras import layers
-
-CONV_INIT = dict(class_name="VarianceScaling", config=dict(scale=2.0, mode="fan_out", distribution="truncated_normal"))
-DENSE_INIT = dict(class_name="VarianceScaling", config=dict(scale=1 / 3, mode="fan_out", distribution="uniform"))
 
 
 def require(condition, name, value, allowed):
@@ -27,22 +25,39 @@ def require(condition, name, value, allowed):
         raise ValueError(f"{name} is {value!r}; allowed: {allowed}.")
 
 
-def _is(kind, value):
-    return isinstance(value, kind) and not isinstance(value, bool)
+def is_number(value, kind=Real):
+    """Whether a value is a finite number, or a whole one if `kind` is Integral."""
+    return isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# What a field may hold: its type, the same in words, and a test
+Whole = Annotated[int, "a whole number above 0", lambda value: is_number(value, Integral) and value > 0]
+Factor = Annotated[float, "a finite number above 0", lambda value: is_number(value) and value > 0]
+Share = Annotated[float, "a number from 0 up to, not including, 1", lambda value: is_number(value) and 0 <= value < 1]
+
+
+class Checked:
+    """A dataclass that refuses, in one line, what the annotation of a field does not allow."""
+
+    def __post_init__(self):
+        for field in fields(self):
+            if hasattr(field.type, "__metadata__"):
+                allowed, fits = field.type.__metadata__
+                require(fits(getattr(self, field.name)), field.name, getattr(self, field.name), allowed)
 
 
 # ---------------------------------------------------------------- Table 1
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Checked):
     """One MBConv row of Table 1: `repeats` blocks, of which the first has the stride and changes the width."""
 
-    expand: int
-    kernel: int
-    stride: int
-    filters: int
-    repeats: int
+    expand: Whole
+    kernel: Whole
+    stride: Whole
+    filters: Whole
+    repeats: Whole
 
 
 STAGES = (
@@ -56,44 +71,45 @@ STAGES = (
 )
 
 
+def _all(kind):
+    return lambda parts: isinstance(parts, tuple) and len(parts) > 0 and all(isinstance(part, kind) for part in parts)
+
+
 @dataclass(frozen=True)
-class Baseline:
+class Baseline(Checked):
     """What gets scaled: Table 1 in full. `mean` and `std` are in pixel units, one per input channel."""
 
-    stages: tuple = STAGES
-    stem_filters: int = 32
-    stem_stride: int = 2
-    top_filters: int = 1280
-    se_ratio: float = 0.25  # of the block's input channels, not of the expanded ones (tensorflow/tpu#616)
+    stages: Annotated[tuple, "a tuple of one Stage or more", _all(Stage)] = STAGES
+    stem_filters: Whole = 32
+    stem_stride: Whole = 2
+    top_filters: Whole = 1280
+    se_ratio: Share = 0.25  # of the block's input channels, not of the expanded ones (tensorflow/tpu#616)
     activation: str = "silu"
     fixed_ends: bool = False  # Lite: stem, top and the repeats of the first and last stage do not scale
-    divisor: int = 8  # widths are multiples of it
-    stochastic_depth: float = 0.2  # of the last block, as in the code; the paper's v1 printed 0.3 (tensorflow/tpu#381)
-    mean: tuple = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-    std: tuple = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+    divisor: Whole = 8  # widths are multiples of it
+    stochastic_depth: Share = 0.2  # of the last block, as in the code; the paper's v1 printed 0.3 (tensorflow/tpu#381)
+    mean: Annotated[tuple, "a tuple of numbers", _all(Real)] = (0.485 * 255, 0.456 * 255, 0.406 * 255)  # ImageNet's
+    std: Annotated[tuple, "a tuple of numbers", _all(Real)] = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+
+    def __post_init__(self):
+        super().__post_init__()
+        fits = len(self.std) == len(self.mean) and all(map(math.isfinite, self.mean)) and min(self.std) > 0
+        require(fits, "(mean, std)", (self.mean, self.std), "a finite mean and a std above 0 for each channel")
 
 
 B0 = Baseline()
-LITE = Baseline(se_ratio=0, activation="relu6", fixed_ends=True, mean=(127,) * 3, std=(128,) * 3)
+LITE = Baseline(se_ratio=0, activation="relu6", fixed_ends=True, mean=(127,) * 3, std=(128,) * 3)  # (x - 127) / 128
 
 
 @dataclass(frozen=True)
-class Scale:
+class Scale(Checked):
     """What compound scaling changes: multipliers of width and depth, image resolution in pixels, top dropout."""
 
-    width: float
-    depth: float
-    resolution: int
-    dropout: float = 0.2
-    baseline: Baseline = B0
-
-    def __post_init__(self):
-        for name, value in (("width", self.width), ("depth", self.depth)):
-            require(_is(Real, value) and 0 < value < math.inf, name, value, "a number above 0")
-        size, dropout = self.resolution, self.dropout
-        require(_is(Integral, size) and size > 0, "resolution", size, "a whole number of pixels above 0")
-        require(_is(Real, dropout) and 0 <= dropout < 1, "dropout", dropout, "a number from 0 up to, not including, 1")
-        require(isinstance(self.baseline, Baseline), "baseline", self.baseline, "a Baseline")
+    width: Factor
+    depth: Factor
+    resolution: Whole
+    dropout: Share = 0.2
+    baseline: Annotated[Baseline, "a Baseline", lambda value: isinstance(value, Baseline)] = B0
 
 
 VARIANTS = {  # as released (tensorflow/tpu efficientnet_builder.py); not on the curve of equation 3, see lesson 04
@@ -110,9 +126,15 @@ VARIANTS = {  # as released (tensorflow/tpu efficientnet_builder.py); not on the
     "lite0": Scale(1.0, 1.0, 224, 0.2, LITE),
     "lite1": Scale(1.0, 1.1, 240, 0.2, LITE),
     "lite2": Scale(1.1, 1.2, 260, 0.3, LITE),
-    "lite3": Scale(1.2, 1.4, 280, 0.3, LITE),
-    "lite4": Scale(1.4, 1.8, 300, 0.3, LITE),
 }
+
+
+def find_scale(variant):
+    """The Scale of a variant's name; a Scale is returned as it is. Raises ValueError for anything else."""
+    if isinstance(variant, Scale):
+        return variant
+    require(isinstance(variant, str) and variant in VARIANTS, "variant", variant, f"{', '.join(VARIANTS)}, or a Scale")
+    return VARIANTS[variant]
 
 
 def compound_scale(phi, alpha=1.2, beta=1.1, gamma=1.15, resolution=224):
@@ -137,10 +159,10 @@ def round_repeats(repeats, depth):
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution on paper. `size` is its input's height and width, in pixels; "same" padding throughout.
+    """A convolution on paper, with what follows it. `size` is its input's height and width; "same" padding throughout.
 
-    A convolution has either a bias or a batch normalization behind it (4 numbers per channel), never both.
-    A dense layer is a 1x1 convolution of a 1x1 image.
+    A convolution has either a bias or a batch normalization behind it (4 numbers per channel), never both, and then
+    its activation, which is None where the layer is linear. A dense layer is a 1x1 convolution of a 1x1 image.
     """
 
     name: str
@@ -151,30 +173,25 @@ class Conv:
     stride: int = 1
     depthwise: bool = False
     bias: bool = False
+    activation: str | None = None
 
-    @property
-    def output_size(self):
-        return math.ceil(self.size / self.stride)
+    output_size = property(lambda self: math.ceil(self.size / self.stride))
+    weights = property(lambda self: self.kernel**2 * self.filters * (1 if self.depthwise else self.inputs))
+    params = property(lambda self: self.weights + self.filters * (1 if self.bias else 4))
+    macs = property(lambda self: self.weights * self.output_size**2)
+    activations = property(lambda self: self.filters * self.output_size**2)
 
-    @property
-    def weights(self):
-        return self.kernel**2 * self.filters * (1 if self.depthwise else self.inputs)
 
-    @property
-    def params(self):
-        return self.weights + self.filters * (1 if self.bias else 4)
+class Costs:
+    """What a part of the plan costs: the sums over its `convs`."""
 
-    @property
-    def macs(self):
-        return self.weights * self.output_size**2
-
-    @property
-    def activations(self):
-        return self.filters * self.output_size**2
+    params = property(lambda self: sum(conv.params for conv in self.convs))
+    macs = property(lambda self: sum(conv.macs for conv in self.convs))
+    activations = property(lambda self: sum(conv.activations for conv in self.convs))
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Costs):
     """An MBConv block on paper; a part that the block does not have is None."""
 
     name: str
@@ -194,7 +211,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Costs):
     """A whole network on paper. `predictions` is None without a top."""
 
     scale: Scale
@@ -209,115 +226,104 @@ class Plan:
         return (self.stem, *inside, self.top) + ((self.predictions,) if self.predictions else ())
 
     @property
-    def params(self):
-        return sum(conv.params for conv in self.convs)
-
-    @property
-    def macs(self):
-        return sum(conv.macs for conv in self.convs)
-
-    @property
-    def activations(self):
-        return sum(conv.activations for conv in self.convs)
+    def stages(self):
+        """The blocks of each MBConv row of Table 1, a tuple of tuples."""
+        return tuple(tuple(blocks) for _, blocks in groupby(self.blocks, key=lambda block: block.stage))
 
 
 def plan(variant="b0", classes=1000, include_top=True):
     """Works out every layer of a network. `variant` is a name in VARIANTS or any Scale. Returns a Plan."""
     scale = find_scale(variant)
-    require(_is(Integral, classes) and classes > 0, "classes", classes, "a whole number above 0")
-    classes, base, width, depth = int(classes), scale.baseline, scale.width, scale.depth
-    ends = 1.0 if base.fixed_ends else width
-
-    channels, size = round_filters(base.stem_filters, ends, base.divisor), scale.resolution
-    stem = Conv("stem_conv", len(base.mean), channels, size, kernel=3, stride=base.stem_stride)
-    repeats = [round_repeats(stage.repeats, depth) for stage in base.stages]
+    allowed = "a whole number above 1; for yes or no take 2, or include_top=False and a sigmoid of your own"
+    require(is_number(classes, Integral) and classes > 1, "classes", classes, allowed)
+    base, act = scale.baseline, scale.baseline.activation
+    end_width = 1.0 if base.fixed_ends else scale.width
+    repeats = [round_repeats(stage.repeats, scale.depth) for stage in base.stages]
     if base.fixed_ends:
         repeats[0], repeats[-1] = base.stages[0].repeats, base.stages[-1].repeats
 
-    blocks, size = [], stem.output_size
-    for row, (stage, count) in enumerate(zip(base.stages, repeats), start=1):
-        filters = round_filters(stage.filters, width, base.divisor)
+    stem_filters = round_filters(base.stem_filters, end_width, base.divisor)
+    stem = Conv("stem_conv", len(base.mean), stem_filters, scale.resolution, 3, base.stem_stride, activation=act)
+    blocks, before = [], stem
+    for number, (stage, count) in enumerate(zip(base.stages, repeats), start=1):
+        first = replace(stage, filters=round_filters(stage.filters, scale.width, base.divisor))
+        later = replace(first, stride=1)
         for j in range(count):
-            name = f"block{row}{chr(ord('a') + j) if j < 26 else j + 1}_"
-            stride = stage.stride if j == 0 else 1
+            name = f"block{number}{chr(ord('a') + j) if j < 26 else j + 1}_"
             drop_rate = base.stochastic_depth * len(blocks) / sum(repeats)
-            blocks.append(_plan_block(name, row + 1, stage, stride, channels, filters, size, base.se_ratio, drop_rate))
-            channels, size = filters, blocks[-1].depthwise.output_size
+            blocks.append(_plan_block(name, number + 1, before, later if j else first, base, drop_rate))
+            before = blocks[-1].project
 
-    top = Conv("top_conv", channels, round_filters(base.top_filters, ends, base.divisor), size)
-    predictions = Conv("predictions", top.filters, classes, 1, bias=True) if include_top else None
-    return Plan(scale, stem, tuple(blocks), top, predictions)
+    top_filters = round_filters(base.top_filters, end_width, base.divisor)
+    top = Conv("top_conv", before.filters, top_filters, before.output_size, activation=act)
+    predictions = Conv("predictions", top_filters, int(classes), 1, bias=True, activation="softmax")
+    return Plan(scale, stem, tuple(blocks), top, predictions if include_top else None)
 
 
-def _plan_block(name, row, stage, stride, inputs, filters, size, se_ratio, drop_rate):
+def _plan_block(name, row, before, stage, base, drop_rate):
+    """The MBConv block behind the convolution `before`, with the kernel, stride and scaled filters of `stage`."""
+    inputs, size, act = before.filters, before.output_size, base.activation
     wide = inputs * stage.expand
-    depthwise = Conv(f"{name}dwconv", wide, wide, size, stage.kernel, stride, depthwise=True)
-    squeezed = max(1, int(inputs * se_ratio)) if se_ratio else None
-    return Block(
-        name=name,
-        stage=row,
-        expand=Conv(f"{name}expand_conv", inputs, wide, size) if stage.expand > 1 else None,
-        depthwise=depthwise,
-        se_reduce=Conv(f"{name}se_reduce", wide, squeezed, 1, bias=True) if squeezed else None,
-        se_expand=Conv(f"{name}se_expand", squeezed, wide, 1, bias=True) if squeezed else None,
-        project=Conv(f"{name}project_conv", wide, filters, depthwise.output_size),
-        skip=stride == 1 and inputs == filters,
-        drop_rate=drop_rate,
-    )
+    expand = se_reduce = se_expand = None
+    if stage.expand > 1:
+        expand = Conv(f"{name}expand_conv", inputs, wide, size, activation=act)
+    depthwise = Conv(f"{name}dwconv", wide, wide, size, stage.kernel, stage.stride, depthwise=True, activation=act)
+    if base.se_ratio:
+        squeezed = max(1, int(inputs * base.se_ratio))
+        se_reduce = Conv(f"{name}se_reduce", wide, squeezed, 1, bias=True, activation=act)
+        se_expand = Conv(f"{name}se_expand", squeezed, wide, 1, bias=True, activation="sigmoid")
+    project = Conv(f"{name}project_conv", wide, stage.filters, depthwise.output_size)  # linear: the bottleneck
+    skip = stage.stride == 1 and inputs == stage.filters
+    return Block(name, row, expand, depthwise, se_reduce, se_expand, project, skip, drop_rate)
 
 
 # ---------------------------------------------------------------- the Keras model
 
+# As dicts, because Keras then makes a new initializer for each layer: a shared one would give two layers of the same
+# shape identical weights. The scales are those of the release.
+CONV_INIT = dict(class_name="VarianceScaling", config=dict(scale=2.0, mode="fan_out", distribution="truncated_normal"))
+DENSE_INIT = dict(class_name="VarianceScaling", config=dict(scale=1 / 3, mode="fan_out", distribution="uniform"))
 
-def EfficientNet(variant="b0", classes=1000, include_top=True, weights=None):
-    """Builds the Keras model of a plan.
+
+def EfficientNet(variant="b0", classes=1000, include_top=True):
+    """Builds the Keras model of a plan, with random weights; pretrained ones come from `weights.pretrained`.
 
     Input: (batch, resolution, resolution, channels), pixels 0 to 255; the model normalizes them itself.
     Output: (batch, classes) probabilities in float32, or the feature map of `top_activation` without a top.
-    `weights` is the path of a file that `model.save_weights` wrote; pretrained ones come from `weights.pretrained`.
     Raises ValueError, in one line, for an argument that cannot be used. Source: arXiv:1905.11946, Table 1.
     """
     network = plan(variant, classes, include_top)
     order = keras.config.image_data_format()
     require(order == "channels_last", "keras.config.image_data_format()", order, "channels_last, as in the plan")
     base, size = network.scale.baseline, network.scale.resolution
-    act = base.activation
     # Keras walks the graph recursively: a network as deep as L2 comes near Python's default limit of 1,000 calls
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + 20 * len(network.blocks)))
 
     image = layers.Input((size, size, len(base.mean)), name="image")
     offset = [-mean / std for mean, std in zip(base.mean, base.std)]
     x = layers.Rescaling([1 / std for std in base.std], offset, name="rescaling")(image)
-    x = conv_bn(x, network.stem, act)
+    x = convolve(x, network.stem)
     for block in network.blocks:
-        x = mbconv(x, block, act)
-    x = conv_bn(x, network.top, act)
+        x = mbconv(x, block)
+    x = convolve(x, network.top)
     if include_top:
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         x = layers.Dropout(network.scale.dropout, name="top_dropout")(x)
         # float32 also under mixed precision, where a float16 softmax loses the small probabilities
-        x = layers.Dense(
-            network.predictions.filters,
-            activation="softmax",
-            kernel_initializer=DENSE_INIT,
-            dtype="float32",
-            name="predictions",
-        )(x)
-    model = keras.Model(image, x, name=f"efficientnet_{variant}" if isinstance(variant, str) else "efficientnet")
-    if weights is not None:
-        _load(model, weights)
-    return model
+        options = dict(activation="softmax", kernel_initializer=DENSE_INIT, dtype="float32", name="predictions")
+        x = layers.Dense(network.predictions.filters, **options)(x)
+    return keras.Model(image, x, name=f"efficientnet_{variant}" if isinstance(variant, str) else "efficientnet")
 
 
-def mbconv(x, block, activation="silu"):
+def mbconv(x, block):
     """The mobile inverted bottleneck: widen, filter each channel in space, weigh the channels, narrow, add."""
     inputs = x
     if block.expand:
-        x = conv_bn(x, block.expand, activation)
-    x = conv_bn(x, block.depthwise, activation)
+        x = convolve(x, block.expand)
+    x = convolve(x, block.depthwise)
     if block.se_reduce:
-        x = squeeze_excite(x, block, activation)
-    x = conv_bn(x, block.project, None)  # linear: a nonlinearity in so few channels would lose information
+        x = squeeze_excite(x, block)
+    x = convolve(x, block.project)  # linear: its Conv has no activation
     if block.skip:
         if block.drop_rate:  # stochastic depth: the noise shape drops the whole branch, image by image
             x = layers.Dropout(block.drop_rate, noise_shape=(None, 1, 1, 1), name=f"{block.name}drop")(x)
@@ -325,47 +331,30 @@ def mbconv(x, block, activation="silu"):
     return x
 
 
-def squeeze_excite(x, block, activation="silu"):
+def squeeze_excite(x, block):
     """A gate between 0 and 1 for each channel, computed from the channel means of the whole image."""
     gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{block.name}se_squeeze")(x)
-    gate = _conv(block.se_reduce, activation)(gate)
-    gate = _conv(block.se_expand, "sigmoid")(gate)
+    gate = convolve(gate, block.se_reduce)
+    gate = convolve(gate, block.se_expand)
     return layers.Multiply(name=f"{block.name}se_excite")([x, gate])
 
 
-def conv_bn(x, conv, activation):
-    """Convolution, batch normalization and, unless `activation` is None, the nonlinearity."""
-    name = conv.name.removesuffix("conv").removesuffix("dw")
-    x = _conv(conv)(x)
-    x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}bn")(x)
-    return layers.Activation(activation, name=f"{name}activation")(x) if activation else x
-
-
-def _conv(conv, activation=None):
-    options = dict(strides=conv.stride, padding="same", use_bias=conv.bias, activation=activation, name=conv.name)
+def convolve(x, conv):
+    """The layers of one Conv: the convolution, batch normalization unless it has a bias, and its activation."""
+    own = conv.activation if conv.bias else None  # without a norm between them, the layer does its activation itself
+    options = dict(strides=conv.stride, padding="same", use_bias=conv.bias, activation=own, name=conv.name)
     if conv.depthwise:
-        return layers.DepthwiseConv2D(conv.kernel, depthwise_initializer=CONV_INIT, **options)
-    return layers.Conv2D(conv.filters, conv.kernel, kernel_initializer=CONV_INIT, **options)
+        x = layers.DepthwiseConv2D(conv.kernel, depthwise_initializer=CONV_INIT, **options)(x)
+    else:
+        x = layers.Conv2D(conv.filters, conv.kernel, kernel_initializer=CONV_INIT, **options)(x)
+    if conv.bias:
+        return x
+    name = conv.name.removesuffix("conv").removesuffix("dw")
+    x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}bn")(x)
+    return layers.Activation(conv.activation, name=f"{name}activation")(x) if conv.activation else x
 
 
-# ---------------------------------------------------------------- arguments, and the table on the screen
-
-
-def find_scale(variant):
-    """The Scale of a variant's name; a Scale is returned as it is. Raises ValueError for anything else."""
-    if isinstance(variant, Scale):
-        return variant
-    require(isinstance(variant, str) and variant in VARIANTS, "variant", variant, f"{', '.join(VARIANTS)}, or a Scale")
-    return VARIANTS[variant]
-
-
-def _load(model, path):
-    allowed = "the path of a .weights.h5 file of this very network (for ImageNet weights call weights.pretrained)"
-    require(isinstance(path, (str, os.PathLike)) and os.path.isfile(path), "weights", path, allowed)
-    try:
-        model.load_weights(path)
-    except Exception as error:  # h5py, Keras and the backends each raise their own kind
-        raise ValueError(f"weights {str(path)!r} do not fit {model.name}; allowed: {allowed}.") from error
+# ---------------------------------------------------------------- the tables on the screen
 
 
 def _print_family():
@@ -378,27 +367,31 @@ def _print_family():
 def _print_stages(variant):
     network = plan(variant)
     print("stage  operator      resolution  channels  layers      parameters             MACs")
-
-    def row(stage, operator, size, filters, count, convs):
-        params, macs = sum(c.params for c in convs), sum(c.macs for c in convs)
-        print(f"{stage:5}  {operator:13} {size:10} {filters:9} {count:7} {params:15,} {macs:16,}")
-
-    row(1, "Conv3x3", network.stem.size, network.stem.filters, 1, [network.stem])
-    for stage in range(2, len(network.scale.baseline.stages) + 2):
-        blocks = [block for block in network.blocks if block.stage == stage]
-        first, table_row = blocks[0], network.scale.baseline.stages[stage - 2]
+    _print_row(1, "Conv3x3", network.stem, network.stem, [network.stem])
+    for table_row, blocks in zip(network.scale.baseline.stages, network.stages):
         operator = f"MBConv{table_row.expand}, {table_row.kernel}x{table_row.kernel}"
-        convs = [conv for block in blocks for conv in block.convs]
-        row(stage, operator, first.depthwise.size, first.project.filters, len(blocks), convs)
-    row(stage + 1, "Conv1x1, Dense", network.top.size, network.top.filters, 1, [network.top, network.predictions])
+        _print_row(blocks[0].stage, operator, blocks[0].depthwise, blocks[0].project, blocks)
+    end = [network.top, network.predictions]
+    _print_row(len(network.stages) + 2, "Conv1x1, Dense", network.top, network.top, end, count=1)
     print(f"total {'':45} {network.params:15,} {network.macs:16,}")
+
+
+def _print_row(stage, operator, first, last, parts, count=None):
+    params, macs = sum(part.params for part in parts), sum(part.macs for part in parts)
+    row = f"{stage:5}  {operator:13} {first.size:10} {last.filters:9} {count or len(parts):7}"
+    print(f"{row} {params:15,} {macs:16,}")
 
 
 def main(arguments):
     """Prints the family, or the network that is named. Returns the exit status."""
     try:
         require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
-        _print_stages(arguments[0].lower()) if arguments else _print_family()
+        if arguments and arguments[0] in ("-h", "--help"):
+            print(__doc__)
+        elif arguments:
+            _print_stages(arguments[0].lower())
+        else:
+            _print_family()
     except ValueError as error:
         print(f"architecture.py: {error}", file=sys.stderr)
         return 2

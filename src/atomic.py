@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -33,3 +34,19 @@ def write_rows(path, rows):
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(path, lambda file: file.write(text.getvalue().encode("utf-8")))
+
+
+@contextmanager
+def locked(path):
+    """Nobody else holds this lock on `path` meanwhile; it ends with the process, however that ends."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{path}.lock", "w", encoding="utf-8") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

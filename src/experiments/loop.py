@@ -1,0 +1,63 @@
+"""The one training loop of the experiments, from a compiled model to curves."""
+
+import time
+
+import keras
+import numpy as np
+
+from recipe import epoch_order, progress
+
+
+def train(model, pick, labels, test, epochs, seed, batch=128, label=""):
+    """Trains a compiled classifier and tests it after each epoch. Returns a dict: curves in %, last guesses, seconds.
+
+    pick(chosen, mirrored) makes the model's input from positions (batch,) in `labels` and from which of them are to be
+    mirrored, (batch,); it may augment further. test: (images or features, labels). Batches that are not full are left
+    out. The order of images, the mirroring and dropout depend on `seed` alone.
+    """
+    seed_dropout(model, seed)
+    start, curve, train_curve = time.perf_counter(), [], []
+    for epoch in range(epochs):
+        order, mirrored = epoch_order(seed, epoch, len(labels), batch)
+        right = []
+        for step, chosen in enumerate(order):
+            model.reset_metrics()  # Keras versions differ in whether `train_on_batch` does it
+            found = model.train_on_batch(pick(chosen, mirrored[step]), labels[chosen], return_dict=True)
+            right.append(float(found["accuracy"]))
+            if step % 20 == 0:
+                progress(f"{label}  epoch {epoch + 1}/{epochs}", start, (epoch + (step + 1) / len(order)) / epochs)
+        guesses = guess(model, test[0])
+        train_curve.append(100 * float(np.mean(right)))
+        curve.append(100 * float(np.mean(guesses == test[1])))
+        progress(f"{label}  epoch {epoch + 1}/{epochs}  top-1 {curve[-1]:.2f} %", start, (epoch + 1) / epochs)
+    return dict(curve=curve, train_curve=train_curve, guesses=guesses, seconds=time.perf_counter() - start)
+
+
+def guess(model, x, batch=250):
+    """The class that the model finds most likely for each input, (n,)."""
+    return in_parts(lambda part: model.predict_on_batch(part).argmax(-1), x, batch)
+
+
+def in_parts(run, x, most):
+    """Outputs of `run` for many images, which it gets in equal parts of at most `most`: an array (n, ...)."""
+    return np.concatenate([run(part) for part in np.array_split(x, -(-len(x) // most))])
+
+
+def compile_for(model, optimizer):
+    """Compiles a classifier and returns it. No XLA: on a CPU it takes several times as long for these networks."""
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+def restart(model, weights):
+    """Gives a compiled model these weights, and its optimizer no memory: compiling anew takes longer than an epoch."""
+    model.set_weights(weights)
+    for variable in model.optimizer.variables:
+        variable.assign(keras.ops.zeros_like(variable))
+
+
+def seed_dropout(model, seed):
+    """Dropout has a state of its own, which outlives a run: it becomes a function of the seed."""
+    for number, layer in enumerate(model.layers):
+        if hasattr(layer, "seed_generator"):
+            layer.seed_generator.state.assign([seed, number])

@@ -1,0 +1,84 @@
+"""A table on disk with one row for each finished run, which a broken run cannot damage and several may fill at once."""
+
+import os
+import platform
+import re
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from atomic import locked, read_rows, write_rows
+
+MEASURED = Path(__file__).resolve().parents[2] / "data" / "measured"
+
+
+def fill(name, keys, run, directory=MEASURED):
+    """Fills the table `name`.csv: calls `run(**key)` for each dict in `keys` that has no row yet. Returns its path.
+
+    A row is the key, what `run` returned, and the versions and machine. So an interrupted table goes on where it
+    stopped and loses at most the run in flight. Rows stand in the order of `keys`, whenever they were made; rows of
+    other keys stay where they are.
+    """
+    path = Path(directory) / f"{name}.csv"
+    todo = [key for key in keys if not _has(path, key)]
+    print(f"{path.name}: {len(keys) - len(todo)} of {len(keys)} runs are there, {len(todo)} to go", flush=True)
+    start, work = time.perf_counter(), [key.get("epochs", 1) for key in todo]
+    for count, key in enumerate(todo, start=1):
+        if _has(path, key):  # somebody else made it meanwhile
+            continue
+        row = {**key, **run(**key), **provenance()}
+        with locked(path):
+            write_rows(path, _inserted(read_rows(path), row, keys))
+        left = (time.perf_counter() - start) / sum(work[:count]) * sum(work[count:])
+        print(f"\n{path.name}: run {count}/{len(todo)} written, about {left / 60:.0f} min left", flush=True)
+    return path
+
+
+def _has(path, key):
+    return any(_is_of(row, key) for row in read_rows(path))
+
+
+def _is_of(row, key):
+    return all(row.get(name) == str(value) for name, value in key.items())
+
+
+def _inserted(rows, row, keys):
+    """The rows with one more, which stands before the first row of a later key."""
+    names = list(keys[0])
+    order = {tuple(str(key[name]) for name in names): place for place, key in enumerate(keys)}
+
+    def place(any_row):
+        return order.get(tuple(str(any_row.get(name)) for name in names), -1)
+
+    others = [other for other in rows if place(other) != place(row)]
+    for i, other in enumerate(others):
+        if place(other) > place(row):
+            return [*others[:i], row, *others[i:]]
+    return [*others, row]
+
+
+def written(curve):
+    """A curve as one cell of a table: a number in % for each epoch, spaces between."""
+    return " ".join(f"{value:.2f}" for value in curve)
+
+
+def provenance():
+    """Versions, machine and date: the columns that every measured row ends with."""
+    return dict(
+        backend=f"{keras.backend.backend()} {sys.modules[keras.backend.backend()].__version__}",
+        keras=keras.__version__,
+        numpy=np.__version__,
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} CPU cores",
+        date=time.strftime("%Y-%m-%d"),
+    )
+
+
+def processor():
+    """The name of the processor, as far as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.+)", info.read_text(encoding="utf-8")) if info.exists() else []
+    return names[0].strip() if names else platform.processor() or "unknown processor"

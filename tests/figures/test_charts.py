@@ -255,8 +255,9 @@ def test_class_activation_is_hot_where_the_heat_is():
     laid_over = np.asarray(fig.axes[1].images[1].get_array())
     assert laid_over.shape == (60, 80)
     assert laid_over[0, -1] == 1 and laid_over[-1, -1] == laid_over[0, 0] == 0
-    # halfway between the centres of two cells, the mean of both: columns 56 and 72, rows 10 and 30
-    assert laid_over[0, 63:65].mean() == pytest.approx(0.5) and laid_over[19:21, -1].mean() == pytest.approx(0.5)
+    # linear between the centres of the cells, which lie at columns 56 and 72 and at rows 10 and 30
+    assert laid_over[0, 63:65] == pytest.approx([7.5 / 16, 8.5 / 16])
+    assert laid_over[19:21, -1] == pytest.approx([10.5 / 20, 9.5 / 20])
     assert heat.max() == 7, "what it is given stays as it is"
 
 

@@ -30,7 +30,7 @@ from converters import frozen, litert, onnx, quiet, tensorflow_module
 
 EXTRAS = {".keras": (), ".tflite": ("ai_edge_litert",), ".onnx": ("onnx", "tf2onnx", "onnxruntime")}
 ENDINGS = f"a name that ends in {', '.join(EXTRAS)}"
-UNKNOWN_SIZE = 64  # pixels of the trial image, where a model takes any
+UNKNOWN_SIZE = 224  # pixels of the trial image, where a model takes any
 TOLERANCE = {"float16": 0.05, "bfloat16": 0.2, "int8": 0.5}  # of the largest output, what rounding may cost
 FLOAT32 = 1e-3  # the same for all other types
 

@@ -292,6 +292,19 @@ def test_a_compiled_model_is_a_snapshot():
     assert isinstance(run(SMALL), np.ndarray) and run(SMALL[:2]).shape == (2, 12, 12, 3)
 
 
+def test_on_another_backend_a_model_runs_and_the_formats_of_tensorflow_are_refused(tmp_path, monkeypatch):
+    model = FILES["random"]()
+    expected = values(model, SMALL)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")  # of ours only: Keras itself goes on as it was
+    assert_same(export.compiled(model)(SMALL), expected)
+    export.save(model, tmp_path / "a.keras")
+    for call in (lambda: export.save(model, tmp_path / "a.onnx"), lambda: export.save(model, tmp_path / "a.tflite")):
+        with pytest.raises(RuntimeError, match="^the Keras backend is jax; allowed: tensorflow"):
+            call()
+    with pytest.raises(RuntimeError, match="^the Keras backend is jax; allowed: tensorflow"):
+        export.fuse(model)
+
+
 # ---------------------------------------------------------------- what cannot be used
 
 

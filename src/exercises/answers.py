@@ -141,7 +141,7 @@ def failure(error):
         return f"was still running after {SECONDS} seconds: is there a loop that never ends?"
     if isinstance(error, SystemExit):
         return "ended with exit(): return the result, and leave Python running"
-    reason = (str(error).splitlines() or ["no message"])[0].rstrip(".")
+    reason = (str(error).splitlines() or ["no message"])[0][:100].rstrip(". ,")
     line = _line_that_raised(error)
     return f"raised {type(error).__name__}: {reason}" + (f', in the line "{line}"' if line else "")
 

@@ -96,6 +96,8 @@ def stochastic_depth(inputs, branch, rate, uniform):
 ✗ uniform < survival -> uniform.argsort().argsort() < len(uniform) * survival # each image has its own chance; how many
   survive is not fixed
 ✗ [:, None, None, None] -> # one decision for each image needs the shape (n, 1, 1, 1): [:, None, None, None]
+✗ uniform < survival -> uniform >= rate; inputs + survives -> survives # the input is missing; it passes through the
+  skip connection
 ✗ uniform < survival -> uniform >= rate; * branch / survival -> * branch # the survivors must be scaled, or the mean
   shrinks; divide by 1 - rate
 ✗ uniform < survival -> uniform >= rate; / survival -> * survival # multiply and the mean shrinks twice; divide by

@@ -269,8 +269,8 @@ def board(piles, kinds):
     `kinds` names the kinds of card, at most three, in the order of their looks: filled, with a thick edge, dashed.
     """
     looks = {kind: look for look, kind in enumerate(kinds)}
-    cards = {head: [(textwrap.wrap(text, 25), looks[kind]) for text, kind in pile] for head, pile in piles.items()}
-    tallest = max(sum(_card_height(lines) + CARD_GAP for lines, _ in pile) for pile in cards.values())
+    cards = {head: _wrapped(pile) for head, pile in piles.items()}
+    tallest = max(map(_pile_height, cards.values()))
     fig, ax = canvas.new(0.3 + len(piles) * (CARD + CARD_GAP), tallest + 1.35)
     for i, (head, pile) in enumerate(cards.items()):
         x, y, colour = 0.15 + i * (CARD + CARD_GAP), tallest + 0.63, SERIES[i % len(SERIES)]
@@ -278,10 +278,10 @@ def board(piles, kinds):
         style = dict(weight="bold", color=white_or_ink(colour), va="center", linespacing=1.15)
         ax.text(x + 0.12, y + 0.29, str(len(pile)), size=21, **style)
         ax.text(x + (0.5 if len(pile) < 10 else 0.74), y + 0.31, head, size=12, **style)
-        for lines, look in pile:
+        for lines, kind in pile:
             tall = _card_height(lines)
             y -= tall + CARD_GAP
-            _draw_card(ax, x, y, CARD, tall, colour, look)
+            _draw_card(ax, x, y, CARD, tall, colour, looks[kind])
             ax.text(x + 0.14, y + tall / 2, "\n".join(lines), size=11, va="center", linespacing=1.2)
     x = 0.15
     for kind, look in looks.items():
@@ -289,6 +289,14 @@ def board(piles, kinds):
         ax.text(x + 0.54, 0.25, kind, size=12, va="center")
         x += 1.04 + 0.105 * len(kind)
     return fig
+
+
+def _wrapped(pile):
+    return [(textwrap.wrap(text, 25), kind) for text, kind in pile]
+
+
+def _pile_height(pile):
+    return sum(_card_height(lines) + CARD_GAP for lines, _ in pile)
 
 
 def _card_height(lines):

@@ -34,7 +34,7 @@ def draw_block(block):
     fig, ax = canvas.new(WIDTH, HEIGHT)
     operators = {role: convs[0] for role, convs in roles(block).items() if role != "se"}
     first = block.expand or block.depthwise
-    maps = [(first.size, first.inputs), *((conv.output_size, conv.filters) for conv in operators.values())]
+    maps = [(first.size, first.inputs), *map(_shape, operators.values())]
 
     solid = sum(_length(*shape) for shape in maps) + GATE * bool(block.se_reduce) + PLUS * block.skip
     gap = min(LONGEST_GAP, (WIDTH - 2 * EDGE - solid) / len(operators))
@@ -66,6 +66,19 @@ def roles(block):
         "project": [block.project],
     }
     return {role: parts for role, parts in convs.items() if parts[0]}
+
+
+def _amounts(block, what):
+    """A cost of a block, such as "macs", by what its convolutions do."""
+    amounts = {}
+    for role, convs in roles(block).items():
+        amounts[role] = sum(getattr(conv, what) for conv in convs)
+    return amounts
+
+
+def _shape(conv):
+    """What a convolution makes: (resolution, channels)."""
+    return conv.output_size, conv.filters
 
 
 def _face(size, channels):
@@ -113,7 +126,7 @@ def _draw_gate(ax, block, x):
         height = 0.62 * math.sqrt(channels / wide)
         canvas.box(ax, centre - 0.26 + 0.2 * i, FLOOR - height / 2, 0.11, height, colour)
     canvas.node(ax, up, AXIS, "×", COLORS["ink"])
-    macs, params = (sum(getattr(conv, what) for conv in roles(block)["se"]) for what in ("macs", "params"))
+    macs, params = _amounts(block, "macs")["se"], _amounts(block, "params")["se"]
     ax.text(centre, FLOOR - 0.44, "squeeze-and-excitation", va="top", **canvas.NAME)
     ax.text(centre, FLOOR - 0.68, f"{wide} → {narrow} → {wide}", ha="center", va="top", size=12.5)
     ax.text(centre, FLOOR - 0.9, f"{short(macs)} MACs · {short(params)} params", ha="center", va="top", **canvas.NOTE)
@@ -145,7 +158,7 @@ def _draw_skip(ax, block, start, end, maps):
 def _draw_shares(ax, block):
     """Two bars: where the block's MACs and parameters are."""
     for y, what in ((0.5, "macs"), (0.14, "params")):
-        amounts = {role: sum(getattr(conv, what) for conv in convs) for role, convs in roles(block).items()}
+        amounts = _amounts(block, what)
         total, x, middle = sum(amounts.values()), BAR_LEFT, y + BAR / 2
         ax.text(BAR_LEFT - 0.14, middle, COSTS[what], ha="right", va="center")
         ax.text(BAR_RIGHT + 0.14, middle, short(total), ha="left", va="center")
@@ -241,11 +254,10 @@ def _captions(network):
 
 def _rows(network):
     """The feature maps of each row of Table 1: lists of (resolution, channels)."""
-    rows = {1: [network.stem]}
-    for block in network.blocks:
-        rows.setdefault(block.stage, []).append(block.project)
-    rows[len(rows) + 1] = [network.top]
-    return [[(conv.output_size, conv.filters) for conv in convs] for convs in rows.values()]
+    rows = [[_shape(network.stem)]]
+    for blocks in network.stages:
+        rows.append([_shape(block.project) for block in blocks])
+    return [*rows, [_shape(network.top)]]
 
 
 def _fit(extents, narrowest, room):
@@ -397,11 +409,10 @@ def draw_costs(network):
 def _percent_by_row(network, what):
     """The percentage of `what` that each kind of layer has in each row of Table 1: row -> kind -> percent."""
     last = len(network.scale.baseline.stages) + 2
-    amounts = {row: dict.fromkeys(KINDS, 0) for row in range(1, last + 1)}
+    percent, whole = {row: dict.fromkeys(KINDS, 0) for row in range(1, last + 1)}, getattr(network, what) / 100
     for block in network.blocks:
-        for kind, convs in roles(block).items():
-            amounts[block.stage][kind] += sum(getattr(conv, what) for conv in convs)
-    amounts[1][ENDS] = getattr(network.stem, what)
-    amounts[last][ENDS] = sum(getattr(conv, what) for conv in (network.top, network.predictions) if conv)
-    total = getattr(network, what)
-    return {row: {kind: 100 * amount / total for kind, amount in parts.items()} for row, parts in amounts.items()}
+        for kind, amount in _amounts(block, what).items():
+            percent[block.stage][kind] += amount / whole
+    percent[1][ENDS] = getattr(network.stem, what) / whole
+    percent[last][ENDS] = sum(getattr(conv, what) for conv in (network.top, network.predictions) if conv) / whole
+    return percent

@@ -1,4 +1,4 @@
-"""Every exercise: its solution, other right answers, its stub; and its mistakes, each known as itself and nothing else."""
+"""Every exercise: solution, other right answers, stub; and its mistakes, each known as itself and nothing else."""
 
 import copy
 import math

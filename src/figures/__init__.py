@@ -24,4 +24,3 @@ from figures.charts import (
 )
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.style import COLORS, SERIES, show, sliders, use_style
-from intervals import t_interval  # lessons import it from here until they take it from its own module

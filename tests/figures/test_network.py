@@ -38,6 +38,9 @@ def test_block_shows_its_plan_and_nothing_overlaps(variant, block):
     assert ("squeeze-and-excitation" in shown) == bool(block.se_reduce)
     if block.se_reduce:
         assert f"{block.se_reduce.inputs} → {block.se_reduce.filters} → {block.se_reduce.inputs}" in shown
+        gates = [block.se_reduce, block.se_expand]
+        macs, params = sum(conv.macs for conv in gates), sum(conv.params for conv in gates)
+        assert f"{short(macs)} MACs · {short(params)} params" in shown
     assert ("no skip" in shown) == (not block.skip)
     assert ("stride 2" in shown) == (block.depthwise.stride == 2)
     check_layout(fig)

@@ -143,6 +143,7 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("slides_marked", lambda n: n.nb.cells[1].metadata.pop("slideshow"), "slide type None"),
     ("slides_marked", lambda n: n.nb.cells[1].metadata.slideshow.update(slide_type="page"), "'page'"),
     ("slides_marked", lambda n: n.nb.cells[4].metadata.slideshow.update(slide_type="-"), "follows a prediction"),
+    ("slides_marked", lambda n: n.nb.cells[4].metadata.slideshow.update(slide_type="skip"), "cell 5 follows"),
     ("length", text(1, "word ", ""), "words"),
     ("length", text(1, "word ", "word word word word "), "words"),
 ]

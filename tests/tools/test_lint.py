@@ -121,6 +121,7 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("title_then_badge", text(1, "## Before", "# Before"), "more than one"),
     ("title_then_badge", text(0, "00_start", "01_start"), "this file's badge"),
     ("title_then_badge", attribute("name", "00_begin.ipynb"), "00_begin.ipynb"),
+    ("title_then_badge", text(1, "Before", "colab.research.google.com/github Before"), "2 Colab links"),
     ("sections_present", text(1, "Before you start", "Prerequisites"), "'Before you start'"),
     ("sections_present", without(-1), "'References'"),
     ("sections_present", lambda n: n.nb.cells.insert(1, n.nb.cells.pop(-1)), "'References' comes too early"),
@@ -142,6 +143,7 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("slides_marked", lambda n: n.nb.cells[1].metadata.pop("slideshow"), "slide type None"),
     ("slides_marked", lambda n: n.nb.cells[1].metadata.slideshow.update(slide_type="page"), "'page'"),
     ("slides_marked", lambda n: n.nb.cells[4].metadata.slideshow.update(slide_type="-"), "follows a prediction"),
+    ("slides_marked", lambda n: n.nb.cells[4].metadata.slideshow.update(slide_type="skip"), "cell 5 follows"),
     ("length", text(1, "word ", ""), "words"),
     ("length", text(1, "word ", "word word word word "), "words"),
 ]

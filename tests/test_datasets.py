@@ -494,6 +494,18 @@ def test_a_damaged_cache_is_never_trusted(tmp_path, monkeypatch, damage):
     assert one_line(error)
 
 
+def test_a_cache_runs_no_code(tmp_path, monkeypatch):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "harm"),)
+
+    file, data = fill_cache(monkeypatch, tmp_path, "cifar10", (32, 32, 3))
+    np.savez(file, **data | {"x": np.array([Evil()], object)})
+    with pytest.raises(ValueError, match="is not all of cifar10"):
+        datasets.cifar10(full=True)
+    assert not (tmp_path / "harm").exists()
+
+
 @pytest.mark.parametrize(("name", "shape"), LOADERS)
 def test_offline_the_error_says_what_helps(tmp_path, monkeypatch, name, shape):
     def load_data():

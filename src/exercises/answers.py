@@ -56,12 +56,14 @@ def _time_limit(seconds):
         raise TimeUp
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again every second, should a bare `except:` have caught it
+    # again every second, should a bare `except:` have caught the first
+    timer_before = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer_before)
 
 
 def is_stub(function, source, name):

@@ -3,18 +3,7 @@
 from numbers import Integral
 
 from architecture import require
-from exercises.answers import (
-    Raised,
-    TimeUp,
-    attempt,
-    call,
-    describe,
-    difference,
-    failure,
-    is_stub,
-    left_open,
-    same,
-)
+from exercises.answers import Raised, TimeUp, attempt, call, describe, difference, failure, is_stub, left_open, same
 from exercises.cards import EXERCISES
 
 

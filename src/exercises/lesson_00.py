@@ -78,8 +78,8 @@ def top_k(logits, k):
 ✗ (-probabilities)[:k] -> (probabilities)[:k] # those are the least likely; np.argsort sorts upwards
 ✗ (-probabilities)[:k] -> (probabilities)[-k:] # the classes are right, their order is not; best first
 ✗ [:k] -> # those are all classes; keep the first k
-✗ , probabilities[best] -> , probabilities[best] / probabilities[best].sum() # divide by the sum over all classes, not
-  just k
+✗ , probabilities[best] -> , probabilities[best] / probabilities[best].sum()
+  # divide by the sum over all classes, not just k
 ✗ exponentials / exponentials.sum() -> exponentials # divide by the sum of the exponentials
 ✗ , probabilities[best] -> , logits[best] # those are the logits; softmax comes first
 ✓ probabilities sum to 1 over all classes, and logits shifted by 1000 give the same.

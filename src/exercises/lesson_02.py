@@ -77,7 +77,7 @@ def se_share(ratio, size):
 ? Squeeze-and-excitation runs once per image: eC · rC there and rC · eC back, with r the ratio.
 ? Divide 2 e r C² by 2 e C² size²: what is left knows neither C nor e.
 > *((0.25, size) for size in sorted({block.depthwise.size for block in plan("b0").blocks + plan("b3").blocks
-  if block.skip and block.expand})), (0.5, 10), (1.0, 3), (0.4, 10)
+  if block.skip and block.expand})), (0.5, 10), (0.8, 3), (0.4, 10)
 = share_on_paper(ratio, size)
 ✗ ratio # that is the share of the weights; expand and project use theirs at every pixel
 ✗ ratio / size**2 -> ratio / size # an image of size x size has size**2 pixels

@@ -91,17 +91,17 @@ def stochastic_depth(inputs, branch, rate, uniform):
 ✗ uniform < survival -> uniform < rate # that drops with probability 1 - rate; rate is the share dropped
 ✗ / survival -> / rate # divide by the share that survives, 1 - rate
 ✗ inputs + survives -> survives # the input is missing; it passes through the skip connection
-✗ inputs + survives[:, None, None, None] * branch -> survives[:, None, None, None] * (inputs + branch) # only the branch
-  is dropped and scaled; the input passes
-✗ uniform < survival -> uniform.argsort().argsort() < len(uniform) * survival # each image has its own chance; how many
-  survive is not fixed
+✗ inputs + survives[:, None, None, None] * branch -> survives[:, None, None, None] * (inputs + branch)
+  # only the branch is dropped and scaled; the input passes
+✗ uniform < survival -> uniform.argsort().argsort() < len(uniform) * survival
+  # each image has its own chance; how many survive is not fixed
 ✗ [:, None, None, None] -> # one decision for each image needs the shape (n, 1, 1, 1): [:, None, None, None]
-✗ uniform < survival -> uniform >= rate; inputs + survives -> survives # the input is missing; it passes through the
-  skip connection
-✗ uniform < survival -> uniform >= rate; * branch / survival -> * branch # the survivors must be scaled, or the mean
-  shrinks; divide by 1 - rate
-✗ uniform < survival -> uniform >= rate; / survival -> * survival # multiply and the mean shrinks twice; divide by
-  1 - rate
+✗ uniform < survival -> uniform >= rate; inputs + survives -> survives
+  # the input is missing; it passes through the skip connection
+✗ uniform < survival -> uniform >= rate; * branch / survival -> * branch
+  # the survivors must be scaled, or the mean shrinks; divide by 1 - rate
+✗ uniform < survival -> uniform >= rate; / survival -> * survival
+  # multiply and the mean shrinks twice; divide by 1 - rate
 ✓ whole branches, scaled survivors, the input untouched, for 5 rates; at rate 0 a plain sum.
 
 03.3 modify: Fold a normalization that comes first
@@ -126,8 +126,8 @@ def fold_before(kernel, gamma, beta, mean, variance, epsilon=1e-3):
 ✗ scale[:, None] -> scale # the scale belongs to the input channels: scale[:, None]
 ✗ kernel * scale[:, None] -> kernel # the scale is missing in the kernel
 ✗ shift @ kernel[0, 0] -> shift # those are the shifts of the inputs; send them through the kernel
-✗ shift @ kernel[0, 0] -> shift @ (kernel * scale[:, None])[0, 0] # send the shifts through the kernel as it was: they
-  are scaled already
+✗ shift @ kernel[0, 0] -> shift @ (kernel * scale[:, None])[0, 0]
+  # send the shifts through the kernel as it was: they are scaled already
 ✗ beta - mean * scale -> beta # the mean is missing
 ✗ beta - mean * scale -> beta - mean # the mean is divided by the standard deviation too
 ✗ beta - mean * scale -> beta + mean * scale # the mean is subtracted

@@ -33,13 +33,13 @@ def growth(width, depth, resolution):
 = np.prod(np.power((depth, width, resolution), ((1, 2, 2), (1, 2, 0), (1, 1, 2))), axis=1)
 → MACs, parameters, activations
 ✗ macs = depth * width**2 -> macs = depth * width # a layer has inputs and filters, and width scales both: square it
-✗ macs = depth * width**2 * resolution**2 -> macs = depth * width**2 * resolution # an image has rows and columns, and
-  resolution scales both: square it
+✗ macs = depth * width**2 * resolution**2 -> macs = depth * width**2 * resolution
+  # an image has rows and columns, and resolution scales both: square it
 ✗ macs = depth * -> macs = depth**2 * # twice as many blocks cost twice as much: depth counts once
 ✗ params = depth * -> params = depth * resolution**2 * # a weight does not know how many pixels it is used on
 ✗ params = depth * width**2 -> params = depth * width # a layer has inputs and filters, and width scales both: square it
-✗ * width * resolution**2 -> * width**2 * resolution**2 # a map holds one number per channel and pixel: width counts
-  once
+✗ * width * resolution**2 -> * width**2 * resolution**2
+  # a map holds one number per channel and pixel: width counts once
 ✗ * width * resolution**2 -> * width * resolution # a map has rows and columns: square the resolution
 ✓ the three laws hold for width, depth, resolution and their products.
 

@@ -36,16 +36,15 @@ def operations_per_mac(reported, macs):
   *((ratio * plan("b0").macs, plan("b0").macs) for ratio in (1.04, 0.96, 1.06, 1.92, 2.08, 2.12))
 = next((n for n in (1, 2) if 0.95 <= reported / (n * macs) <= 1.05), 0)
 ✗ = operations * macs -> = macs # a tool that counts the two operations apart reports about 2 * macs
-✗ abs(reported - expected) -> (reported - expected) # far too few is neither; the difference counts in both directions,
-  so
-  take abs
+✗ abs(reported - expected) -> (reported - expected)
+  # far too few is neither; the difference counts in both directions, so take abs
 ✗ 0.05 -> 0.6 # allow 5 % of what is expected, no more
 ✗ 0.05 -> 0.03 # a paper rounds: allow 5 %
 ✗ 0.05 -> 0.1 # allow 5 % of what is expected, no more
 ✗ 0.05 * expected -> 0.05 * macs # for 2 operations, allow 5 % of what is expected, which is 2 * macs
 ✗ return 0 -> return round(reported / macs) # 0 unless it is within 5 % of what is expected
-✗ abs(reported - expected) <= 0.05 * expected -> round(reported / macs) == operations # allow 5 % of what is expected,
-  no more
+✗ abs(reported - expected) <= 0.05 * expected -> round(reported / macs) == operations
+  # allow 5 % of what is expected, no more
 ✓ 0.39 G and 0.77 G are both B0; 0.02 G is a tool that missed most layers.
 
 05.2 modify: The frontier with several costs
@@ -70,17 +69,16 @@ def on_frontier(costs, accuracies):
 = not_beaten(costs, accuracies)
 ✗ (costs < cost).any(axis=1) | -> # less of a cost at equal accuracy beats too
 ✗ | (accuracies > accuracy) -> # more accuracy at equal costs beats too
-✗ (costs <= cost).all(axis=1) -> (costs[:, 0] <= cost[0]); (costs < cost).any(axis=1) -> (costs[:, 0] < cost[0]) # all
-  kinds of cost count, not only the first
+✗ (costs <= cost).all(axis=1) -> (costs[:, 0] <= cost[0]); (costs < cost).any(axis=1) -> (costs[:, 0] < cost[0])
+  # all kinds of cost count, not only the first
 ✗ (costs < cost).any(axis=1) -> (costs[:, :2] < cost[:2]).any(axis=1) # all kinds of cost count, not only the first two
 ✗ no_worse & better -> no_worse # nothing is left: each network is no worse than itself; ask for better, too
 ✗ (costs <= cost).all(axis=1) -> (costs <= cost).any(axis=1) # no worse in every cost: all, and not any
 ✗ (costs < cost).any(axis=1) -> (costs < cost).all(axis=1) # better in at least one: any, and not all
 ✗ any(axis=1) | -> any(axis=1) & # better in a cost or in accuracy: |, and not &
 ✗ not (no -> (no # that is the opposite, the networks that are beaten
-✗ (costs <= cost) -> (costs < cost); accuracies >= -> accuracies > # a network with equal cost and more accuracy beats
-  too:
-  <= and >= first
+✗ (costs <= cost) -> (costs < cost); accuracies >= -> accuracies >
+  # a network with equal cost and more accuracy beats too: <= and >= first
 ✓ right for one, two and three kinds of cost, and twins do not beat each other.
 
 05.3 derive: The largest batch that fits
@@ -108,8 +106,8 @@ def largest_batch(gigabytes, kept, params, number_bytes):
 ✗ max(0, int( -> (int( # fewer than none do not exist: at least 0
 ✗ int((gigabytes * 10**9 - fixed) // per_image) -> (gigabytes * 10**9 - fixed) / per_image # only whole images fit
 ✗ 10**9 - fixed) -> 10**9 - fixed - 1) # what fills the memory exactly still fits
-✗ (gigabytes * 10**9 - fixed) -> abs(gigabytes * 10**9 - fixed) # there is no room when the parameters alone do not
-  fit: 0
+✗ (gigabytes * 10**9 - fixed) -> abs(gigabytes * 10**9 - fixed)
+  # there is no room when the parameters alone do not fit: 0
 ✗ gigabytes * 10**9 -> gigabytes * 2**30 # 1 GB is 10**9 bytes here
 ✓ half the bytes per number give about twice the images.
 
@@ -131,8 +129,8 @@ def speed_up(share, factor):
 ✗ 1 / (others + faster) -> 1 / others # faster layers still take time: share / factor
 ✗ 1 / (others + faster) -> 1 / others + faster # both parts are below the line: put their sum in brackets
 ✗ share / factor -> share * factor; 1 / (others -> (others # times add up, speeds do not
-✗ 1 / (others + faster) -> factor / share if share else np.inf # only a part runs faster; the others take as long as
-  before
+✗ 1 / (others + faster) -> factor / share if share else np.inf
+  # only a part runs faster; the others take as long as before
 ✓ taking out 17 % of the time makes 1.20 times as fast, and never more.
 ''',
     globals(),

@@ -59,8 +59,8 @@ def balanced_accuracy(counts):
 > (np.array([[9, 1], [50, 50]]),), (rng.integers(1, 40, size=(4, 4)) * np.array([[1], [10], [3], [1]]),),
   (np.array([[8, 2], [5, 0]]),), (np.array([[10, 0], [5, 0]]),), (np.array([[4, 1, 3], [0, 0, 0], [2, 5, 6]]),)
 = np.mean([row[i] / sum(row) for i, row in enumerate(counts.tolist()) if any(row)])
-✗ (np.diag(counts)[there] / images[there]).mean() -> np.trace(counts) / counts.sum() # that is plain accuracy, in which
-  large classes outvote small ones
+✗ (np.diag(counts)[there] / images[there]).mean() -> np.trace(counts) / counts.sum()
+  # that is plain accuracy, in which large classes outvote small ones
 ✗ sum(axis=1) -> sum(axis=0) # columns are guesses; the images of a class are in its row
 ✗ images > 0 -> images >= 0 # a class without images gives 0 / 0; leave it out of the mean
 ✗ images > 0 -> np.diag(counts) > 0 # a class with images and no right answer counts, as 0
@@ -81,8 +81,8 @@ def steps_to_forget(momentum, left):
 > (0.99, 0.5), (0.99, 0.01), (0.9, 0.5), (0.9, 0.01), (0.999, 0.1), (0.5, 0.3), (0.5, 0.25)
 = next(n for n in range(10**6) if momentum**n <= left)
 ✗ math.log(left) / math.log(momentum) # steps are whole: round up
-✗ math.floor(math.log(left) / math.log(momentum)) # after that many steps, a little more than the share remains: round
-  up
+✗ math.floor(math.log(left) / math.log(momentum))
+  # after that many steps, a little more than the share remains: round up
 ✗ math.floor(math.log(left) / math.log(momentum)) + 1 # exactly the share left is at most the share left: round up
 ✗ math.log(left) -> math.log(1 - left) # left is what remains, not what is gone
 ✗ math.ceil((1 - left) / (1 - momentum)) # what is left shrinks by a factor each step, not by an amount

@@ -32,9 +32,8 @@ def round_trip(r, scale, zero):
   (((40,), 0.05, 0), ((6, 7), 0.02, -100), ((3, 4, 5), 0.1, 31)))
 = [integers := np.minimum(np.maximum(np.rint(r / scale + zero), -128), 127), integers * scale - zero * scale]
 → integers, back
-✗ np.clip(np.round(r / scale) + zero, -128, 127) -> np.round(r / scale) + zero # the integers leave the range from -128
-  to
-  127: clip them
+✗ np.clip(np.round(r / scale) + zero, -128, 127) -> np.round(r / scale) + zero
+  # the integers leave the range from -128 to 127: clip them
 ✗ np.round(r / scale) -> r / scale # the integers are not rounded
 ✗ np.round(r / scale) -> np.trunc(r / scale) # round to the nearest; astype(int) cuts off
 ✗ np.round(r / scale) -> np.floor(r / scale) # round to the nearest, not down
@@ -43,10 +42,10 @@ def round_trip(r, scale, zero):
 ✗ -128, 127 -> -127, 127 # the smallest integer is -128
 ✗ + zero -> # the zero point is missing
 ✗ + zero, -128, 127) -> , -128, 127) + zero # clip after the zero point is added
-✗ np.clip(np.round(r / scale) + zero, -128, 127) -> (np.round(r / scale) + zero).astype(int).astype(np.int8) # astype(
-  np.int8) starts again at the other end: clip first
-✗ -128, 127) -> -128, 127).astype(np.int8); q - zero -> q - np.int8(zero) # q - zero needs more than 8 bits:
-  q.astype(int)
+✗ np.clip(np.round(r / scale) + zero, -128, 127) -> (np.round(r / scale) + zero).astype(int).astype(np.int8)
+  # astype(np.int8) starts again at the other end: clip first
+✗ -128, 127) -> -128, 127).astype(np.int8); q - zero -> q - np.int8(zero)
+  # q - zero needs more than 8 bits: q.astype(int)
 ✗ scale * (q - zero) -> scale * q # on the way back the zero point must be subtracted first
 ✗ scale * (q - zero) -> scale * q - zero # subtract the zero point first, then multiply
 ✗ scale * (q - zero) -> r # those are the numbers from before; the integers stand for others
@@ -96,8 +95,8 @@ def bits_needed(low, high, error):
 ✗ steps + 1 -> steps # 2**n integers have 2**n - 1 steps between them
 ✗ steps + 1 -> int(steps) + 1 # do not round the steps, or the error is a little too large
 ✗ math.ceil(math.log2(steps + 1)) -> math.floor(math.log2(steps + 1)) # round up, or the error is too large
-✗ math.ceil(math.log2(steps + 1)) -> math.floor(math.log2(steps + 1)) + 1 # one bit less is enough: an error of exactly
-  `error` is allowed
+✗ math.ceil(math.log2(steps + 1)) -> math.floor(math.log2(steps + 1)) + 1
+  # one bit less is enough: an error of exactly `error` is allowed
 ✗ math.ceil(math.log2(steps + 1)) -> steps # that is the number of steps; ask how many bits make so many
 ✓ ReLU6 with 8 bits; a map up to 40 needs 3 more for the same error.
 
@@ -161,8 +160,8 @@ def step_seconds(batch, speed, devices, params, bandwidth):
 ✗ 2 * (devices - 1) -> 2 * devices if devices > 1 else 0 # each pass has devices - 1 rounds: one device sends nothing
 ✗ 2 * (devices - 1) -> 2 * devices - 1 # each of the two passes has devices - 1 rounds: put them in brackets
 ✗ compute + rounds * piece / bandwidth -> compute # the gradients travel too
-✗ compute + rounds * piece / bandwidth -> max(compute, rounds * piece / bandwidth) # the two follow one another: add
-  them
+✗ compute + rounds * piece / bandwidth -> max(compute, rounds * piece / bandwidth)
+  # the two follow one another: add them
 ✓ with more devices each computes less but sends as much: that is where scaling out ends.
 ''',
     globals(),

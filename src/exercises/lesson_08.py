@@ -21,15 +21,12 @@ def agrees(value, printed):
 ✗ abs(value - float(printed)) -> (value - float(printed)) # the difference counts in either direction: take abs
 ✗ 0.5 * -> # to whole numbers 37.746 is 38: round, do not cut off; allow half a unit of the last digit
 ✗ 0.5 * 10**-decimals -> 0.05 * value # a printed number allows half a unit of its last digit: 0.70 has two decimals
-✗ abs(value - float(printed)) <= 0.5 * 10**-decimals -> str(value).startswith(printed) # rounded, not cut off, to the
-  two
-  decimals of 0.39 it is 0.39
-✗ abs(value - float(printed)) <= 0.5 * 10**-decimals -> f"{value:.2g}" == printed # count the digits behind the point,
-  not
-  all: 10.27 has two decimals
-✗ abs(value - float(printed)) <= 0.5 * 10**-decimals -> round(value, 2) == float(printed) # rounded to the one decimal
-  of
-  0.7 it is 0.7
+✗ abs(value - float(printed)) <= 0.5 * 10**-decimals -> str(value).startswith(printed)
+  # rounded, not cut off, to the two decimals of 0.39 it is 0.39
+✗ abs(value - float(printed)) <= 0.5 * 10**-decimals -> f"{value:.2g}" == printed
+  # count the digits behind the point, not all: 10.27 has two decimals
+✗ abs(value - float(printed)) <= 0.5 * 10**-decimals -> round(value, 2) == float(printed)
+  # rounded to the one decimal of 0.7 it is 0.7
 ✓ B1's 0.687 is 0.7, but not 0.70.
 
 08.2 modify: A comparison at equal MACs
@@ -51,11 +48,12 @@ def gap(macs, top1, rival_macs, rival_top1):
   ((3.0, 80.0), (1.0, 76.5), (1.8, 75.5), (0.4, 75.1), (4.0, 80.0), (10.3, 78.3), (0.2, 78.3)))
 = None if not min(rival_macs) <= macs <= max(rival_macs) else
   top1 - np.interp(np.log2(macs), *np.array(sorted(zip(np.log2(rival_macs), rival_top1))).T)
-✗ top1 - np.interp(np.log(macs), x, y) -> np.interp(np.log(macs), x, y) - top1 # the sign is the other way round: own
-  accuracy minus the rivals'
+✗ top1 - np.interp(np.log(macs), x, y) -> np.interp(np.log(macs), x, y) - top1
+  # the sign is the other way round: own accuracy minus the rivals'
 ✗ top1 - np -> np # that is the rivals' accuracy; subtract it from the network's own
 ✗ x, y = np.log(rival_macs[order]) -> x, y = rival_macs[order]; x[0] <= np.log(macs) -> x[0] <= macs;
-  np.interp(np.log(macs) -> np.interp(macs # the lines are straight over log(MACs), not over MACs
+  np.interp(np.log(macs) -> np.interp(macs
+  # the lines are straight over log(MACs), not over MACs
 ✗ np.interp(np.log(macs), x, y) -> np.interp(macs, x, y) # take the log of the network's MACs as well
 ✗ rival_top1[order] -> rival_top1 # put top1 into the same order as the MACs
 ✗ rival_top1[order] -> np.sort(rival_top1) # each accuracy stays with its MACs: [order]
@@ -79,9 +77,8 @@ def activation_exponent(alpha, beta, gamma):
 > (1.2, 1.1, 1.15), (1.0, 1.4, 1.0), (2.0, 1.0, 1.0), (1.1, 1.3, 1.05), (1.0, 1.0, 1.4)
 = 1 - math.log(beta) / math.log(alpha * beta**2 * gamma**2)
 ✗ step_of_activations / step_of_macs -> step_of_macs / step_of_activations # turn it over: activations per MACs
-✗ math.log(alpha * beta * -> (alpha * beta *; math.log(alpha * beta**2 -> (alpha * beta**2 # the exponent is the ratio
-  of
-  the logs, not of the factors
+✗ math.log(alpha * beta * -> (alpha * beta *; math.log(alpha * beta**2 -> (alpha * beta**2
+  # the exponent is the ratio of the logs, not of the factors
 ✗ alpha * beta * gamma**2 -> alpha * beta**2 * gamma # width counts once in activations, resolution twice
 ✗ alpha * beta * gamma**2 -> alpha * beta * gamma # a map has r * r pixels: gamma counts twice
 ✗ alpha * beta * gamma**2 -> alpha * beta**2 * gamma**2 # width counts twice in the MACs, but once in the activations

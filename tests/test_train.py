@@ -166,6 +166,19 @@ def test_batches_are_the_images_of_the_order_mirrored_and_shifted(tmp_path):
     assert np.array_equal(first[~mirrored[0]], plain.x[order[0]][~mirrored[0]])
 
 
+def test_each_test_image_counts_once(tmp_path):
+    trainer, seen = trainer_of(tmp_path, "--batch", "300"), []
+
+    def step(images, labels):
+        seen.append(labels.numpy())
+        return len(labels) - (labels.numpy() < 0).sum()
+
+    trainer.test_step = step
+    assert trainer.test() == 100
+    seen = np.concatenate(seen)
+    assert len(seen) == 1200 and seen[:1000].tolist() == trainer.y_test.tolist() and set(seen[1000:]) == {-1}
+
+
 def test_only_kernels_decay(tmp_path):
     optimizer = trainer_of(tmp_path, "--decay", "0.001").optimizer
     assert optimizer.weight_decay == 0.001

@@ -48,7 +48,7 @@ def places(text):
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"TF_CONFIG is {text!r}; allowed: a JSON object with cluster and task.") from None
     if kind not in ("chief", "worker"):
-        raise ValueError(f"TF_CONFIG is set, for a {kind}; allowed: a chief or a worker.")
+        raise ValueError(f"TF_CONFIG is set, for a {kind!r}; allowed: a chief or a worker.")
     return [*chiefs, *workers], index if kind == "chief" else len(chiefs) + index
 
 

@@ -73,6 +73,8 @@ def test_where_results_differ_is_said():
     )
     assert line("99.2", lambda t: (t.mean(0), np.abs(t - t.mean(0)))) == f"{call} rest[0, 0] = 2, not -2."
     assert line("99.2", lambda t: (t.mean(0) + [0, 1], t)) == f"{call} mean = (2, 4), not (2, 3)."
+    assert line("99.2", lambda t: (t.mean(0), np.log(t))).startswith(f"{call} rest[0, 0] = -inf, not -2")
+    assert line("99.2", lambda t: (t.mean(0), np.sqrt(4 - t))).startswith(f"{call} rest[2, 1] = nan, not 2")
     assert line("99.2", lambda t: (t[0] / 0, t)) == f"{call} mean = (nan, inf), not (2, 3)."
 
 
@@ -137,6 +139,20 @@ def test_an_endless_loop_ends(monkeypatch, answer):
     assert "divide(8, 4) was still running after 0.1 seconds: is there a loop" in line("99.1", answer)
     assert time.monotonic() - start < 5
     assert signal.getsignal(signal.SIGALRM) is before and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on this platform")
+def test_one_wait_is_enough(monkeypatch):
+    monkeypatch.setattr(answers, "SECONDS", 0.1)
+    calls = []
+    line("99.1", lambda x, n=2: calls.append(x) or endless(x))
+    assert calls == [8]
+
+
+def test_errors_agree_in_kind_and_text():
+    one, other = answers.Raised(ValueError("one")), answers.Raised(ValueError("other"))
+    assert answers.same(one, one) and not answers.same(one, other)
+    assert answers.same(one, answers.Raised(ValueError())) and not answers.same(one, answers.Raised(TypeError()))
 
 
 def test_answers_are_judged_in_other_threads_too():

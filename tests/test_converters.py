@@ -22,7 +22,7 @@ def test_a_frozen_graph_is_constant_and_in_inference():
     assert frozen.inputs[0].shape == (None, 4, 4, 3) and converters.frozen(model, 1).inputs[0].shape == (1, 4, 4, 3)
 
 
-def test_quiet_is_over_when_it_is_over():
+def test_quiet_is_over_when_it_is_over(recwarn):
     logger = logging.getLogger("tf2onnx")
     level = logger.level
     with pytest.raises(OSError, match="disk full"), converters.quiet():
@@ -30,6 +30,7 @@ def test_quiet_is_over_when_it_is_over():
         warnings.warn("a converter says something", stacklevel=1)
         raise OSError("disk full")
     assert logger.level == level
+    assert not [warning for warning in recwarn if "a converter says" in str(warning.message)]
     with pytest.warns(UserWarning, match="loud"):
         warnings.warn("loud", stacklevel=1)
 

@@ -144,26 +144,29 @@ def trainer_of(tmp_path, *more):
     return train.Trainer(train.parse([*SETTINGS, "--out", str(tmp_path), *more]), tf.distribute.get_strategy())
 
 
-def test_batches_are_the_images_of_the_order_mirrored_and_shifted(tmp_path):
-    trainer = trainer_of(tmp_path, "--shift", "3", "--seed", "5")
-    order, mirrored = epoch_order(5, 1, 2000, 100)
-    batches = list(trainer._batches(1, 2))
-    assert len(batches) == 18
-    images, labels = (part.numpy() for part in batches[0])
-    assert labels.tolist() == trainer.y[order[2]].tolist()
-    drawn = set()
-    for image, place, flip in zip(images, order[2], mirrored[2]):
+def offsets_of(trainer, epoch, step):
+    """By how much each image of a batch was moved, found by looking for it in the padded original."""
+    order, mirrored = epoch_order(trainer.args.seed, epoch, len(trainer.x), trainer.args.batch)
+    images, labels = (part.numpy() for part in next(iter(trainer._batches(epoch, step))))
+    assert labels.tolist() == trainer.y[order[step]].tolist()
+    found = []
+    for image, place, flip in zip(images, order[step], mirrored[step]):
         upright = trainer.x[place][:, ::-1] if flip else trainer.x[place]
         around = np.pad(upright, ((3, 3), (3, 3), (0, 0)))
         windows = [(i, j) for i in range(7) for j in range(7) if (around[i : i + 32, j : j + 32] == image).all()]
         assert windows
-        drawn.add(windows[0])
-    assert len(drawn) > 30
-    assert (list(trainer._batches(1, 2))[0][0].numpy() == images).all()
-    plain = trainer_of(tmp_path)
-    first = next(iter(plain._batches(0, 0)))[0].numpy()
-    order, mirrored = epoch_order(0, 0, 2000, 100)
-    assert np.array_equal(first[~mirrored[0]], plain.x[order[0]][~mirrored[0]])
+        found.append(windows[0])
+    return found
+
+
+def test_batches_are_the_images_of_the_order_mirrored_and_shifted(tmp_path):
+    trainer = trainer_of(tmp_path, "--shift", "3", "--seed", "5")
+    found = offsets_of(trainer, 1, 2)
+    assert len(set(found)) > 30
+    assert found == offsets_of(trainer, 1, 2) != offsets_of(trainer, 0, 2)  # drawn from seed and epoch
+    assert found != offsets_of(trainer, 1, 3)
+    assert len(list(trainer._batches(1, 2))) == 18
+    assert set(offsets_of(trainer_of(tmp_path), 0, 0)) == {(3, 3)}
 
 
 def test_each_test_image_counts_once(tmp_path):

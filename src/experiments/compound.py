@@ -123,25 +123,27 @@ def run(dataset, shape, multiple, epochs, seed, full=True):
 
 def keys():
     """Every run, those first that settle most."""
-
-    def grid(shapes, epochs, seeds, datasets=CHANNELS):
-        return [
-            dict(dataset=dataset, shape=name, multiple=multiple, epochs=epochs, seed=seed)
-            for dataset in datasets
-            for seed in seeds
-            for name, multiple in shapes
-        ]
-
-    fashion, cifar = (grid(TABLE, EPOCHS, SEEDS, [dataset]) for dataset in CHANNELS)
-    search = [(name, 2) for name, point in GRID.items() if point not in IN_SHAPES]
-    search = grid(search, EPOCHS, SEEDS[:3], ["fashion_mnist"])
     largest = [(name, 4) for name in SHAPES]
-    budgets = [
-        grid([("base", 1), *largest], epochs, [seed], ["fashion_mnist"]) for seed in SEEDS for epochs in OTHER_EPOCHS
+    search = [(name, 2) for name, point in GRID.items() if point not in IN_SHAPES]
+    rows = grid("fashion_mnist", TABLE, EPOCHS, SEEDS)
+    rows += grid("fashion_mnist", search, EPOCHS, SEEDS[:3])
+    rows += grid("cifar10", TABLE, EPOCHS, SEEDS)
+    for seed in SEEDS:
+        for epochs in OTHER_EPOCHS:
+            rows += grid("fashion_mnist", [("base", 1), *largest], epochs, [seed])
+    rows += grid("fashion_mnist", [("depth", 8), ("width", 8)], EPOCHS, SEEDS[:3])
+    for epochs, seed in LONG:
+        rows += grid("fashion_mnist", largest, epochs, [seed])
+    return rows
+
+
+def grid(dataset, shapes, epochs, seeds):
+    """A run of each of `shapes`, (name, multiple), with each seed; seed by seed."""
+    return [
+        dict(dataset=dataset, shape=name, multiple=multiple, epochs=epochs, seed=seed)
+        for seed in seeds
+        for name, multiple in shapes
     ]
-    longest = [key for epochs, seed in LONG for key in grid(largest, epochs, [seed], ["fashion_mnist"])]
-    sweep = grid([("depth", 8), ("width", 8)], EPOCHS, SEEDS[:3], ["fashion_mnist"])
-    return fashion + search + cifar + sum(budgets, []) + sweep + longest
 
 
 @cache

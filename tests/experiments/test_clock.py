@@ -38,3 +38,14 @@ def test_a_slow_call_is_not_repeated_and_a_fast_one_fills_its_span():
 
 def test_speeds_are_work_by_the_median_second():
     assert clock.speeds([[1, 2, 9], [0.5]], [4e9, 1e9]) == dict(peak_gmacs_s=2.0, copy_gb_s=2.0)
+
+
+def test_a_short_call_is_not_timed_with_the_caches_of_the_others():
+    last = []
+
+    def call(name):
+        time.sleep(0.03 if last[-1:] != [name] else 0.001)
+        last.append(name)
+
+    times = clock.take_turns([lambda: call("a"), lambda: call("b")], rounds=3, span=0.01)
+    assert times.max() < 0.015

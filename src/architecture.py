@@ -34,6 +34,7 @@ def is_number(value, kind=Real):
 Whole = Annotated[int, "a whole number above 0", lambda value: is_number(value, Integral) and value > 0]
 Factor = Annotated[float, "a finite number above 0", lambda value: is_number(value) and value > 0]
 Share = Annotated[float, "a number from 0 up to, not including, 1", lambda value: is_number(value) and 0 <= value < 1]
+Ratio = Annotated[float, "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1]
 
 
 class Checked:
@@ -83,7 +84,7 @@ class Baseline(Checked):
     stem_filters: Whole = 32
     stem_stride: Whole = 2
     top_filters: Whole = 1280
-    se_ratio: Share = 0.25  # of the block's input channels, not of the expanded ones (tensorflow/tpu#616)
+    se_ratio: Ratio = 0.25  # of the block's input channels, not of the expanded ones (tensorflow/tpu#616)
     activation: str = "silu"
     fixed_ends: bool = False  # Lite: stem, top and the repeats of the first and last stage do not scale
     divisor: Whole = 8  # widths are multiples of it

@@ -2,17 +2,20 @@ r"""A trained model leaves the notebook: two rewrites of its graph, three file f
 
     fold(model)                    batch norm becomes part of the convolution before it: for inference
     fuse(model)                    batch norm becomes one fused kernel: for training
-    save(model, "cat.onnx")        .keras, .tflite (LiteRT) or .onnx, by the name's ending
+    save(model, "cat.onnx")        .keras, .tflite (LiteRT) or .onnx, by the ending; only a file that ran and agreed
     load("cat.onnx")               a function, images -> probabilities, that runs the file in its own runtime
-    missing("cat.onnx")            what has to be installed for that, in one line; None if nothing
+    compiled(model)                the same function for a model in memory, as it is now
+    missing("cat.onnx")            what has to be installed for a file, in one line; None if nothing
 
-fold and save(".keras") run on every Keras backend; fuse, .tflite and .onnx need TensorFlow.
+fold, load and save(".keras") run on every Keras backend; fuse, .tflite and .onnx need TensorFlow.
 """
 
 import os
 import tempfile
 import warnings
 from collections import Counter
+from collections.abc import Callable
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,27 +24,31 @@ import keras
 import numpy as np
 from keras import layers
 
+from architecture import require
 from atomic import write_atomically
+from converters import frozen, litert, onnx, quiet, tensorflow_module
 
-FORMATS = {".keras": "Keras", ".tflite": "LiteRT", ".onnx": "ONNX"}
 EXTRAS = {".keras": (), ".tflite": ("ai_edge_litert",), ".onnx": ("onnx", "tf2onnx", "onnxruntime")}
-
+ENDINGS = f"a name that ends in {', '.join(EXTRAS)}"
+UNKNOWN_SIZE = 224  # pixels of the trial image, where a model takes any
+TOLERANCE = {"float16": 0.05, "bfloat16": 0.2, "int8": 0.75}  # what rounding may cost, as a part of all outputs (RMS)
+FLOAT32 = 1e-3  # the same for all other types
 
 # ---------------------------------------------------------------- rewriting the graph
 
 
-def fold(model):
+def fold(model: keras.Model) -> keras.Model:
     r"""A copy without the batch normalizations that follow a convolution: equal outputs in inference, fewer layers.
 
     With $s = \gamma / \sqrt{\text{variance} + \epsilon}$ the kernel of each output channel is multiplied by $s$, and
     $\beta - s \cdot \text{mean}$ becomes the bias (Jacob et al. 2018, arXiv:1712.05877, section 3.2). A batch norm
     stays where the convolution has an activation of its own, is used elsewhere too, or is called twice; a model inside
-    the model is copied as it is. For inference only: what batch norm does in training is gone. Raises ValueError.
+    the model is folded too. For inference only: what batch norm does in training is gone. Raises ValueError.
     """
-    model = _checked(model)
-    if isinstance(model, keras.Sequential):  # Keras replaces calls in functional models only
-        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    norms = _foldable(model)
+    graph = _checked(model)
+    if isinstance(graph, keras.Sequential):  # Keras replaces calls in functional models only
+        graph = keras.Model(graph.inputs[0], graph.outputs[0], name=graph.name)
+    norms = _foldable(graph)
     convs = {conv.name: norm for norm, conv in norms.items()}
 
     def copy(layer):
@@ -50,18 +57,19 @@ def fold(model):
     def call(layer, *args, **kwargs):
         return args[0] if layer.name in norms else layer(*args, **kwargs)
 
-    folded = keras.models.clone_model(model, clone_function=copy, call_function=call)
-    for layer in folded.layers:
-        if layer.weights:  # the others may have a new name
-            original, norm = model.get_layer(layer.name), convs.get(layer.name)
-            layer.set_weights(_fold_into(original, model.get_layer(norm)) if norm else original.get_weights())
+    folded, copies = _clone(graph, fold, copy, call)
+    for layer, copied in copies:
+        if layer.name in convs:
+            copied.set_weights(_fold_into(layer, graph.get_layer(convs[layer.name])))
+        elif layer.name not in norms:
+            _copy_state(layer, copied)
     return folded
 
 
-def fuse(model):
+def fuse(model: keras.Model) -> keras.Model:
     """A copy whose batch normalizations are one fused TensorFlow kernel each: equal outputs, gradients and averages.
 
-    Keras 3 computes a batch norm from several small operations. The copy has the same weights and is not compiled.
+    Keras 3 computes a batch norm from several small operations. A model inside the model is rewritten too.
     Raises ValueError for a model that cannot be copied, RuntimeError for another backend.
     """
     tensorflow_module()
@@ -72,8 +80,9 @@ def fuse(model):
             return FusedBatchNormalization.from_config(layer.get_config())
         return _copy(layer)
 
-    fused = keras.models.clone_model(_checked(model), clone_function=copy)
-    fused.set_weights(model.get_weights())
+    fused, copies = _clone(_checked(model), fuse, copy)
+    for layer, copied in copies:
+        _copy_state(layer, copied)
     return fused
 
 
@@ -106,12 +115,14 @@ def _foldable(model):
     uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors) + Counter(map(id, model.outputs))
     makers = {id(tensor): node.operation for node in nodes for tensor in node.output_tensors}
     found = {}
-    for norm, tensors in ((node.operation, node.input_tensors) for node in nodes):
-        conv = makers.get(id(tensors[0])) if type(norm) is layers.BatchNormalization else None
+    for node in nodes:
+        norm, tensor = node.operation, id(node.input_tensors[0]) if node.input_tensors else None
+        conv = makers.get(tensor) if type(norm) is layers.BatchNormalization else None
         if type(conv) in (layers.Conv2D, layers.DepthwiseConv2D):
             axes = (-1, 3) if conv.data_format == "channels_last" else (1, -3)
-            once = calls[norm.name] == calls[conv.name] == uses[id(tensors[0])] == 1
-            if once and conv.activation is keras.activations.linear and norm.axis in axes:
+            once = calls[norm.name] == calls[conv.name] == uses[tensor] == 1
+            stored = node.arguments.kwargs.get("training") is not True  # else it takes the batch's own statistics
+            if once and stored and conv.activation is keras.activations.linear and norm.axis in axes:
                 found[norm.name] = conv
     return found
 
@@ -126,86 +137,157 @@ def _fold_into(conv, norm):
     return [kernel * (scale.reshape(kernel.shape[2:]) if depthwise else scale), shift]
 
 
+def _clone(model, rewrite, copy, call=None):
+    """(a copy of the graph, [(layer, its copy)]): `copy(layer)` for a layer, `rewrite(inner)` for a model inside."""
+    copies = []
+
+    def replace(layer):
+        if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
+            return rewrite(layer)
+        copies.append((layer, copy(layer)))
+        return copies[-1][1]
+
+    return keras.models.clone_model(model, clone_function=replace, call_function=call), copies
+
+
 def _copy(layer, **changes):
-    return type(layer).from_config(layer.get_config() | changes)
+    if isinstance(layer, layers.Lambda):  # its configuration holds the function as bytes, which Keras refuses to read
+        options = dict(arguments=layer.arguments, output_shape=layer._output_shape, mask=layer.mask)
+        return layers.Lambda(layer.function, **options, name=layer.name, dtype=layer.dtype_policy)
+    with _refusing(f"layer {layer.name!r}, a {type(layer).__name__}, cannot be copied"):
+        return type(layer).from_config(layer.get_config() | changes)
+
+
+def _copy_state(layer, copied):
+    """The weights, and what is made of them when a file is read: Normalization keeps its mean outside its weights."""
+    if isinstance(layer, layers.Layer):  # an operation such as `x + 1` has no state
+        for one, other in zip(layer._flatten_layers(), copied._flatten_layers(), strict=True):
+            state = {}
+            one.save_own_variables(state)
+            if state:
+                other.load_own_variables(state)
 
 
 # ---------------------------------------------------------------- files
 
 
-def save(model, path, calibration=None):
+def save(model: keras.Model, path: str | os.PathLike, calibration: np.ndarray | None = None) -> int:
     """Writes a model as .keras, .tflite or .onnx, by the ending of `path`, whole or not at all. Returns its bytes.
 
-    `calibration`, images (n, height, width, channels) in pixels 0 to 255, makes a .tflite of 8-bit integers: the range
-    of each map is taken from these images. A .tflite takes one image at a time, the others any number.
-    Raises, in one line, ValueError for arguments that cannot be used and ImportError for what is not installed.
+    The file gets its name only once it has run in its own runtime and answered as the model does in inference; where
+    that runtime is not installed, a warning says so. `calibration`, images (n, height, width, channels) in pixels 0 to
+    255, makes a .tflite of 8-bit integers: the range of each map is taken from these images. A .tflite takes one image
+    at a time, the others any number. Raises, in one line, ValueError for arguments that cannot be used and for a file
+    that does not run or answers otherwise, ImportError for what is not installed, RuntimeError for another backend.
     """
-    path = _named(path, _checked(model))
+    path, graph = _named(path), _graph(model)
+    ending = _ending(path)
+    require(path.parent.is_dir(), "path", str(path), "a name in a folder that exists")
+    if ending == ".tflite":
+        fixed = None not in graph.inputs[0].shape[1:]
+        require(fixed, "the model's input shape", graph.inputs[0].shape, "a known size for a .tflite file")
     if calibration is not None:
-        shape = tuple(model.input.shape[1:])
-        fits = path.suffix == ".tflite" and np.ndim(calibration) == 4 and np.shape(calibration)[1:] == shape
-        allowed = f"for a .tflite file, an array of images (n, {', '.join(map(str, shape))})"
-        _require(fits and len(calibration), "calibration", f"an array of shape {np.shape(calibration)}", allowed)
-        low, high = float(np.min(calibration)), float(np.max(calibration))
-        allowed = "pixels 0 to 255; images that were divided by 255 do not show the range of the maps"
-        _require(0 <= low and 1 < high <= 255, "calibration", f"images of {low:.3g} to {high:.3g}", allowed)
-    if path.suffix == ".onnx":
-        _installed("onnx", "tf2onnx")
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        warnings.simplefilter("ignore")  # the converters warn of what their own calls do
-        if path.suffix == ".tflite":
-            content = _litert(model, calibration)
-        else:
-            whole = Path(folder) / path.name
-            if path.suffix == ".keras":
-                model.save(whole)
+        calibration = _calibration(calibration, graph, ending)
+    if ending != ".keras":
+        tensorflow_module()
+        _installed(*(name for name in EXTRAS[ending] if name in ("onnx", "tf2onnx")))  # the runtime can wait
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / path.name
+        with quiet(), _refusing(f"model {model.name!r} cannot be written as {ending}"):
+            if ending == ".keras":
+                model.save(trial)
             else:
-                model(np.zeros((1, *model.input.shape[1:]), "float32"))  # Keras refuses a model never called
-                model.export(whole, format="onnx", verbose=False)
-            content = whole.read_bytes()
+                trial.write_bytes(onnx(graph) if ending == ".onnx" else litert(graph, calibration))
+        if line := missing(trial):
+            warnings.warn(f"{path.name} is written, but was never run. {line}", stacklevel=2)
+        else:
+            _verify(trial, model, calibration)
+        content = trial.read_bytes()
     write_atomically(path, lambda file: file.write(content))
     return len(content)
 
 
-def _litert(model, calibration):
-    tf = tensorflow_module()
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+def _calibration(images, graph, ending):
+    """Calibration images in the model's type, or ValueError."""
+    shape, images = tuple(graph.inputs[0].shape[1:]), np.asarray(images)
+    allowed = f"(n, {', '.join(map(str, shape))}), and a .tflite file"
+    fits = ending == ".tflite" and images.ndim == 4 and images.shape[1:] == shape and len(images)
+    require(fits, "the shape of calibration", images.shape, allowed)
+    low, high = float(images.min()), float(images.max())
+    allowed = "0 to 255; images that were divided by 255 do not show the range of the maps"
+    require(0 <= low and 1 < high <= 255, "the range of calibration", f"{low:.3g} to {high:.3g}", allowed)
+    return images.astype(graph.inputs[0].dtype)
 
-    call = tf.function(lambda x: model(x, training=False), autograph=False)
-    frozen = convert_variables_to_constants_v2(call.get_concrete_function(tf.TensorSpec((1, *model.input.shape[1:]))))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
-    if calibration is not None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([np.asarray(x[None], "float32")] for x in calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]  # or an error: no layer stays float
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")  # it would name a temporary folder
-    try:
-        return converter.convert()
-    finally:
-        logger.setLevel(level)
+
+def _verify(path, model, calibration):
+    """ValueError unless the file runs and answers as the model does in inference, up to rounding."""
+    shape, dtype = model.inputs[0].shape[1:], model.inputs[0].dtype
+    size = [UNKNOWN_SIZE if n is None else n for n in shape]
+    noise = np.random.default_rng(0).uniform(0, 255, (2, *size)).astype(dtype)
+    images = noise if calibration is None else calibration[:4]
+    written = f"model {model.name!r} was written as {path.suffix}, but the file"
+    with quiet(), _refusing(f"{written} does not run"):
+        found = load(path)(images)
+        (expected,) = keras.tree.flatten(model(images, training=False))
+    expected = keras.ops.convert_to_numpy(expected).astype("float64")
+    types = {"int8"} if calibration is not None else {layer.compute_dtype for layer in model.layers}
+    tolerance = max(TOLERANCE.get(name, FLOAT32) for name in types)
+    if found.shape != expected.shape:
+        raise ValueError(f"{written} gives shape {found.shape}, the model {expected.shape}.")
+    finite = np.isfinite(expected)
+    size = np.linalg.norm(expected[finite]) + 1e-6
+    off = np.linalg.norm((found - expected)[finite]) if (np.isfinite(found) == finite).all() else np.inf
+    if off > tolerance * size:
+        by = f"{off / size:.1%}; allowed: {tolerance:.1%}"
+        raise ValueError(f"{written} answers otherwise, by {by}. Leave out the layer that differs, or save as .keras.")
 
 
 # ---------------------------------------------------------------- runtimes
 
 
-def load(path):
+def load(path: str | os.PathLike) -> Callable[[np.ndarray], np.ndarray]:
     """A function, images (n, height, width, channels) in pixels 0 to 255 -> probabilities (n, classes), from a file.
 
     The file runs in its own runtime: Keras, LiteRT (ai-edge-litert) or ONNX Runtime; the last two know nothing of
-    Keras or TensorFlow. Raises, in one line, ValueError for a path that cannot be used, ImportError for a runtime that
-    is not installed.
+    Keras or TensorFlow. Raises, in one line, ValueError for a path, a file or (the function) images that cannot be
+    used, ImportError for a runtime that is not installed.
     """
     path = _named(path)
-    _require(path.is_file(), "path", str(path), "a file that save has written")
-    if path.suffix == ".keras":
-        return compiled(keras.saving.load_model(path))
-    if path.suffix == ".onnx":
-        (runtime,) = _installed("onnxruntime")
-        session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        return lambda images: session.run(None, {name: np.asarray(images, "float32")})[0]
+    require(path.is_file(), "path", str(path), "a file that save has written")
+    opened = {".keras": _open_keras, ".tflite": _open_litert, ".onnx": _open_onnx}[_ending(path)]
+    with _refusing(f"{path.name} cannot be read"):
+        return opened(path)
+
+
+def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """The same function for a model in memory, as it is now: a snapshot, which later training does not change.
+
+    On TensorFlow the graph is traced once, for any number of images, and its weights become constants.
+    """
+    graph = _graph(model)
+    call = lambda images: graph(images, training=False)  # noqa: E731
+    if keras.backend.backend() == "tensorflow":
+        constants, tf = frozen(graph), tensorflow_module()
+        call = lambda images: constants(tf.constant(images))[0]  # noqa: E731
+    run = lambda images: keras.ops.convert_to_numpy(call(images))  # noqa: E731
+    return _guarded(run, graph.inputs[0].shape[1:], graph.inputs[0].dtype)
+
+
+def _open_keras(path):
+    return compiled(keras.saving.load_model(path))
+
+
+def _open_onnx(path):
+    (runtime,) = _installed("onnxruntime")
+    session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    (start,) = session.get_inputs()
+    shape = [n if isinstance(n, int) else None for n in start.shape[1:]]
+    kind = start.type.removeprefix("tensor(").removesuffix(")")
+    dtype = {"float": "float32", "double": "float64"}.get(kind, kind)
+    return _guarded(lambda images: session.run(None, {start.name: images})[0], shape, dtype)
+
+
+def _open_litert(path):
     (runtime,) = _installed("ai_edge_litert.interpreter")
     interpreter = runtime.Interpreter(model_content=path.read_bytes(), num_threads=os.cpu_count())
     interpreter.allocate_tensors()
@@ -213,26 +295,33 @@ def load(path):
 
     def run(images):
         found = []
-        for image in np.asarray(images, "float32"):
+        for image in images:
             interpreter.set_tensor(start["index"], image[None])
             interpreter.invoke()
             found.append(interpreter.get_tensor(end["index"])[0])
         return np.stack(found)
 
-    return run
+    return _guarded(run, start["shape"][1:].tolist(), start["dtype"])
 
 
-def compiled(model):
-    """The same function for a model in memory; on TensorFlow its graph is traced once, for any number of images."""
-    call = lambda images: model(images, training=False)  # noqa: E731
-    if keras.backend.backend() == "tensorflow":
-        tf = tensorflow_module()
-        spec = tf.TensorSpec(model.input.shape, model.input.dtype)
-        call = tf.function(call, autograph=False).get_concrete_function(spec)
-    return lambda images: keras.ops.convert_to_numpy(call(np.asarray(images, "float32")))
+def _guarded(run, shape, dtype):
+    """`run` for images of this shape only, None for any size, and in the type that the runtime wants."""
+    sizes = ", ".join("any" if n is None else str(n) for n in shape)
+    allowed = f"numbers in the shape (n, {sizes}); one image is images[None]"
+
+    def guarded(images):
+        images = np.asarray(images)
+        numbers = np.issubdtype(images.dtype, np.number) or images.dtype == bool
+        require(numbers, "the type of images", str(images.dtype), allowed)
+        fits = images.ndim == 1 + len(shape) and len(images)
+        fits = fits and all(want in (None, have) for want, have in zip(shape, images.shape[1:]))
+        require(fits, "the shape of images", images.shape, allowed)
+        return run(images.astype(dtype, copy=False))
+
+    return guarded
 
 
-def missing(path):
+def missing(path: str | os.PathLike) -> str | None:
     """What has to be installed to write and run this file, in one line, or None."""
     absent = [name for name in EXTRAS[_ending(path)] if find_spec(name) is None]
     return _sentence(absent) if absent else None
@@ -250,42 +339,42 @@ def _sentence(names):
     return f"Not installed: {names}. To get it: pip install -r requirements-extras.txt"
 
 
-# ---------------------------------------------------------------- arguments
+# ---------------------------------------------------------------- arguments and errors
 
 
-def _require(condition, name, value, allowed):
-    if not condition:
-        raise ValueError(f"{name} is {value}; allowed: {allowed}.")
+@contextmanager
+def _refusing(what):
+    """Any error of a library becomes a ValueError of one line; that of the machine stays what it is."""
+    try:
+        yield
+    except (OSError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{what}: {reason[:200]}") from error
 
 
 def _checked(model):
     built = isinstance(model, keras.Model) and model.built and getattr(model, "inputs", None)
-    shown = f"{model.name!r}, not built or not a plain graph" if isinstance(model, keras.Model) else repr(model)[:60]
-    _require(built, "model", shown, "a functional or Sequential Keras model that knows its input shape")
+    shown = f"{model.name}, not built or not a plain graph" if isinstance(model, keras.Model) else str(model)[:60]
+    require(built, "model", shown, "a functional or Sequential Keras model that knows its input shape")
     return model
+
+
+def _graph(model):
+    """A view of the model, with the same layers, that takes and gives one array, not a list or dict of one."""
+    ends = len(_checked(model).inputs), len(model.outputs)
+    require(ends == (1, 1), "model", f"{model.name}, inputs and outputs: {ends}", "one input, one output")
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _ending(path):
     suffix = Path(path).suffix or Path(path).name
-    _require(suffix in FORMATS, "path", repr(str(path)), f"a name that ends in {', '.join(FORMATS)}")
+    require(suffix in EXTRAS, "path", str(path), ENDINGS)
     return suffix
 
 
-def _named(path, model=None):
-    _require(isinstance(path, (str, os.PathLike)), "path", repr(path)[:60], f"a name that ends in {', '.join(FORMATS)}")
-    path = Path(path)
+def _named(path):
+    require(isinstance(path, (str, os.PathLike)), "path", str(path)[:60], ENDINGS)
     _ending(path)
-    if model is not None:
-        _require(path.parent.is_dir(), "path", repr(str(path)), "a name in a folder that exists")
-        one = len(model.inputs) == len(model.outputs) == 1
-        _require(one, "model", f"{model.name!r} with {len(model.inputs)} inputs", "one input, one output")
-    return path
-
-
-def tensorflow_module():
-    """The module tensorflow. Raises RuntimeError, in one line, if Keras runs on another backend."""
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(f"the Keras backend is {keras.backend.backend()}; allowed: tensorflow (KERAS_BACKEND).")
-    import tensorflow
-
-    return tensorflow
+    return Path(path)

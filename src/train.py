@@ -14,8 +14,8 @@ The engine is `tf.distribute`, which comes with TensorFlow. Keras holds the mode
 (a replica) and sums the gradients after each step. `keras.distribution` on JAX was tried too: it needs one package
 more, and on a CPU it compiled for over a minute just to build a network that TensorFlow builds in about a second.
 
-- *Data.* The global batch is `--batch`, however many replicas share it. The order of images is drawn from the seed
-  and the epoch, and each process keeps the indices of its own share, so nothing is read twice.
+- *Data.* The global batch is `--batch`, however many replicas share it. The order of images, their mirroring and
+  shifts are drawn from the seed and the epoch; each process keeps the indices of its own share: nothing is read twice.
 - *Batch norm* is synchronized: mean and variance are those of the global batch, summed over replicas. With statistics
   per replica, 2 x 32 images would not train like 1 x 64, and no curve could be compared.
 - *Dropout and stochastic depth* draw from (seed, layer, step, replica), so a resumed run draws what an unbroken one
@@ -34,7 +34,6 @@ import os
 import signal
 import sys
 import time
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from zipfile import BadZipFile
@@ -43,16 +42,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from architecture import VARIANTS, EfficientNet, Scale, find_scale
+from architecture import VARIANTS, EfficientNet, Scale, find_scale, require
 from atomic import write_atomically, write_rows
 from datasets import cifar10, fashion_mnist
-from experiments.compound import baseline
-from experiments.training import progress
+from machines import is_chief, refuse_differences, share, strategy_of
+from mini import mini
+from recipe import epoch_order, mirror, progress, schedule, shift
 
 DATASETS = {"cifar10": cifar10, "fashion_mnist": fashion_mnist}
 BASE_BATCH = 256  # images that `--rate` is meant for, as in tensorflow/tpu models/official/efficientnet/main.py
-MINI = Scale(1.0, 1.0, 32, 0.0, baseline("cifar10"))  # the network that lesson 04 scales
+MINI = Scale(1.0, 1.0, 32, 0.0, mini())  # the network that lesson 04 scales
 FREE = ("out", "devices", "workers", "index", "every")  # may change when a run is continued
+ADDED = dict(shift=0, decay=0.0)  # settings that older checkpoints do not name
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop(Exception):
@@ -61,6 +63,9 @@ class Stop(Exception):
     def __init__(self, message, status=2):
         super().__init__(message)
         self.status = status
+
+
+# ---------------------------------------------------------------- settings
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,6 +90,8 @@ def parse(arguments):
     add("--batch", type=int, default=128, help="global: over all devices and machines together (default 128)")
     add("--rate", type=float, default=0.1, help=f"learning rate for {BASE_BATCH} images (default 0.1)")
     add("--warmup", type=float, default=0.5, help="epochs of linear warm-up (default 0.5)")
+    add("--decay", type=float, default=0.0, help="weight decay, of kernels only (default 0)")
+    add("--shift", type=int, default=0, help="pixels by which training images are moved at most (default 0)")
     add("--seed", type=int, default=0)
     add("--devices", type=int, help="replicas on this machine; default all GPUs, or one CPU")
     add("--workers", help="host:port of every machine, commas between; the same on all of them")
@@ -92,102 +99,52 @@ def parse(arguments):
     add("--every", type=int, default=20, help="steps between checkpoints (default 20)")
     add("--out", required=True, help="folder of the run, shared by all machines")
     args = parser.parse_args(arguments)
-    for name in ("epochs", "batch", "every", "devices", "size"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise Stop(f"--{name} is {value}; allowed: a whole number above 0.")
-    if not (0 < args.rate < math.inf and 0 <= args.warmup < args.epochs and args.seed >= 0):
-        raise Stop("allowed: --rate above 0, --warmup from 0 to less than --epochs, --seed from 0.")
-    for name, value in (("drop", args.drop), ("norm-momentum", args.norm_momentum)):
-        if not 0 <= value < 1:
-            raise Stop(f"--{name} is {value:g}; allowed: from 0 to less than 1.")
-    if (args.workers is None) != (args.index is None) or (args.workers and args.devices):
-        raise Stop("--workers and --index go together, without --devices: each machine uses all its GPUs, or its CPU.")
-    if args.workers and not 0 <= args.index < len(args.workers.split(",")):
-        raise Stop(f"--index is {args.index}; allowed: 0 to {args.workers.count(',')}, one for each of --workers.")
+    try:
+        check(args)
+    except ValueError as error:
+        raise Stop(str(error)) from error
     return args
 
 
-def strategy_of(args):
-    """The tf.distribute strategy for what this process has: one device, several, or several machines."""
+def check(args):
+    """Raises ValueError, in one line, for settings that cannot be used, whatever the data."""
+    for name in ("epochs", "batch", "every", "devices", "size"):
+        value = getattr(args, name)
+        require(value is None or value > 0, f"--{name}", value, "a whole number above 0")
+    for name, value in (("seed", args.seed), ("shift", args.shift)):
+        require(value >= 0, f"--{name}", value, "a whole number from 0")
+    require(0 < args.rate < math.inf, "--rate", args.rate, "a number above 0")
+    require(0 <= args.decay < math.inf, "--decay", args.decay, "a number from 0")
+    require(0 <= args.warmup < args.epochs, "--warmup", args.warmup, "from 0 to less than --epochs")
+    for name, value in (("drop", args.drop), ("norm-momentum", args.norm_momentum)):
+        require(0 <= value < 1, f"--{name}", value, "from 0 to less than 1")
+    if (args.workers is None) != (args.index is None) or (args.workers and args.devices):
+        raise ValueError("--workers and --index go together, without --devices: a machine uses all that it has.")
     if args.workers:
-        task = dict(type="worker", index=args.index)
-        os.environ["TF_CONFIG"] = json.dumps(dict(cluster=dict(worker=args.workers.split(",")), task=task))
-    if "TF_CONFIG" in os.environ:
-        kind = json.loads(os.environ["TF_CONFIG"]).get("task", {}).get("type")
-        if args.devices or kind not in ("chief", "worker"):
-            raise Stop(f"TF_CONFIG is set, for a {kind}; allowed: a chief or a worker, without --devices.")
-        print(f"joins {os.environ['TF_CONFIG']} and waits until all are there", flush=True)
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    gpus, cpus = tf.config.list_physical_devices("GPU"), tf.config.list_physical_devices("CPU")
-    count = args.devices or len(gpus) or 1
-    if count == 1:
-        return tf.distribute.get_strategy()
-    if count <= len(gpus):
-        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(count)])
-    try:
-        tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * count)
-    except RuntimeError:  # TensorFlow runs already
-        if len(tf.config.list_logical_devices("CPU")) < count:
-            raise Stop(f"--devices is {count}, but this process began with fewer; start one of its own.") from None
-    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
+        last = args.workers.count(",")
+        require(0 <= args.index <= last, "--index", args.index, f"0 to {last}, one for each of --workers")
 
 
-def is_chief(resolver):
-    """Whether this process writes the files. `resolver`: the strategy's cluster_resolver, None for one machine."""
-    if resolver is None or resolver.task_type == "chief":
-        return True
-    return resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
-
-
-def everywhere(strategy, number):
-    """The whole number that each replica's process holds, (replicas,)."""
-    count = strategy.num_replicas_in_sync
-
-    def on_replica():
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return tf.one_hot(replica, count, tf.constant(number, tf.int64), tf.constant(0, tf.int64))
-
-    return strategy.reduce("SUM", strategy.run(tf.function(on_replica)), axis=None).numpy()
-
-
-def refuse_differences(strategy, args, step):
-    """Raises Stop in every process, unless all have the same settings and are at the same step."""
-    if len(set(everywhere(strategy, zlib.crc32(json.dumps(settings_of(args)).encode())))) > 1:
-        raise Stop("the processes were started with different settings; give the same command on all machines.")
-    steps = everywhere(strategy, step)
-    if len(set(steps)) > 1:
-        found = f"checkpoints of steps {', '.join(str(one) for one in sorted(set(steps)))}"
-        raise Stop(f"the machines found {found} in --out; allowed: one folder that all of them share.")
+def settings_of(args):
+    """What may not change while a run goes on."""
+    return {name: value for name, value in vars(args).items() if name not in FREE}
 
 
 def scale_of(args, pixels):
+    """The Scale of the network that `args` ask for; images have `pixels` unless they are resized."""
     scale = MINI if args.variant == "mini" else find_scale(args.variant)
     table = replace(scale.baseline, stochastic_depth=args.drop)
-    pairs = (args.width, scale.width), (args.depth, scale.depth)
-    width, depth = (given if given is not None else own for given, own in pairs)
+    width = scale.width if args.width is None else args.width
+    depth = scale.depth if args.depth is None else args.depth
     return Scale(width, depth, args.size or pixels, args.dropout, table)
 
 
 def schedule_of(rate, batch, epochs, warmup, steps_per_epoch):
     """The learning rate at each step: up to rate * batch / 256 in a straight line, then down to zero in a cosine."""
-    up = round(warmup * steps_per_epoch)
-    rest = epochs * steps_per_epoch - up
-    return keras.optimizers.schedules.CosineDecay(
-        0.0 if up else rate * batch / BASE_BATCH, rest, warmup_target=rate * batch / BASE_BATCH, warmup_steps=up
-    )
+    return schedule(rate * batch / BASE_BATCH, epochs * steps_per_epoch, round(warmup * steps_per_epoch))
 
 
-def epoch_order(seed, epoch, images, batch):
-    """Which images each step of an epoch sees, (steps, batch), and which are mirrored. Follows from seed and epoch."""
-    random = np.random.default_rng([seed, epoch])
-    order = random.permutation(images)[: images // batch * batch].reshape(-1, batch)
-    return order, random.random(order.shape) < 0.5
-
-
-def share(table, process, processes):
-    """The columns of a (steps, batch) table that one process reads: each image goes to exactly one."""
-    return np.split(table, processes, axis=1)[process]
+# ---------------------------------------------------------------- training
 
 
 class Trainer:
@@ -195,29 +152,30 @@ class Trainer:
 
     def __init__(self, args, strategy):
         self.args, self.strategy, self.replicas = args, strategy, strategy.num_replicas_in_sync
-        if args.batch % self.replicas:
-            raise Stop(f"--batch is {args.batch}; allowed: a multiple of the {self.replicas} replicas.")
+        require(args.batch % self.replicas == 0, "--batch", args.batch, f"a multiple of the {self.replicas} replicas")
         (self.x, self.y), (self.x_test, self.y_test) = DATASETS[args.dataset](full=args.full)
-        if args.batch > len(self.x):
-            raise Stop(f"--batch is {args.batch}; allowed: at most the {len(self.x)} training images.")
+        require(args.batch <= len(self.x), "--batch", args.batch, f"at most the {len(self.x)} training images")
         self.steps = len(self.x) // args.batch
-        if round(args.warmup * self.steps) == args.epochs * self.steps:
-            raise Stop(f"--warmup is {args.warmup:g}; allowed: less than --epochs by one of the {self.steps} steps.")
+        less = round(args.warmup * self.steps) < args.epochs * self.steps
+        require(less, "--warmup", args.warmup, f"less than --epochs by one of the {self.steps} steps")
+        self.schedule = schedule_of(args.rate, args.batch, args.epochs, args.warmup, self.steps)
         keras.utils.set_random_seed(args.seed)
         with strategy.scope():
-            self.model = EfficientNet(scale_of(args, self.x.shape[1]), classes=int(self.y.max()) + 1)
-            for layer in self.model.layers:
-                if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.synchronized, layer.momentum = True, args.norm_momentum
-            self.schedule = schedule_of(args.rate, args.batch, args.epochs, args.warmup, self.steps)
-            self.optimizer = keras.optimizers.SGD(self.schedule, momentum=0.9, nesterov=True)
-            self.optimizer.build(self.model.trainable_variables)
-        with tf.device("CPU"):  # once: as NumPy arrays they would be written into the graph of every data set
-            self.x, self.y, self.x_test, self.y_test = map(tf.constant, (self.x, self.y, self.x_test, self.y_test))
+            self._build()
         dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
         self.random = [layer.seed_generator.state for layer in dropouts if layer.rate]
-        self.step, self.losses, self.top1 = 0, [], []
+        self.step, self.losses, self.top1, self.writer = 0, [], [], None
         self.train_step, self.test_step = tf.function(self._train_step), tf.function(self._test_step)
+
+    def _build(self):
+        self.model = EfficientNet(scale_of(self.args, self.x.shape[1]), classes=int(self.y.max()) + 1)
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized, layer.momentum = True, self.args.norm_momentum
+        decay = self.args.decay or None
+        self.optimizer = keras.optimizers.SGD(self.schedule, momentum=0.9, nesterov=True, weight_decay=decay)
+        self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        self.optimizer.build(self.model.trainable_variables)
 
     def _prepared(self, images):
         images = tf.cast(images, tf.float32)
@@ -247,29 +205,33 @@ class Trainer:
 
         return self.strategy.reduce("SUM", self.strategy.run(on_replica, (images, labels)), axis=None)
 
-    def _feed(self, images, labels, order, mirrored):
-        """A distributed data set of the batches in `order`; -1 stands for no image. Each process takes its share."""
+    def _feed(self, read, *tables, shape):
+        """A distributed data set of what `read` makes of each row of tables (steps, batch, ...), a share a process."""
 
         def dataset(context):
-            mine, flip = (share(t, context.input_pipeline_id, context.num_input_pipelines) for t in (order, mirrored))
-            mine, flip = mine.ravel(), flip.ravel()
-
-            def read(index, flip):  # where a larger data set would open a file
-                there = tf.maximum(index, 0)
-                image, label = tf.gather(images, there), tf.gather(labels, there)
-                return tf.where(flip, image[:, ::-1], image), tf.where(index < 0, tf.constant(-1, label.dtype), label)
-
-            data = tf.data.Dataset.from_tensor_slices((mine, flip)).map(read, num_parallel_calls=tf.data.AUTOTUNE)
-            per_replica = context.get_per_replica_batch_size(self.args.batch)
-            return data.batch(per_replica, drop_remainder=True).prefetch(2)
+            size = context.get_per_replica_batch_size(self.args.batch)
+            mine = [share(table, context.input_pipeline_id, context.num_input_pipelines) for table in tables]
+            rows = [table.reshape(-1, size, *table.shape[2:]) for table in mine]
+            signature = (tf.TensorSpec((size, *shape), tf.uint8), tf.TensorSpec((size,), tf.int64))
+            return tf.data.Dataset.from_generator(lambda: map(read, *rows), output_signature=signature).prefetch(2)
 
         return self.strategy.distribute_datasets_from_function(dataset)
 
+    def _batches(self, epoch, done):
+        """The batches of an epoch of training after its first `done` steps."""
+        order, mirrored = epoch_order(self.args.seed, epoch, len(self.x), self.args.batch)
+        most, random = self.args.shift, np.random.default_rng([self.args.seed, epoch, 1])
+        offsets = random.integers(-most, most, (*order.shape, 2), endpoint=True)
+
+        def read(chosen, flip, offset):  # where a larger data set would open files
+            images = mirror(self.x[chosen], flip)
+            return shift(images, offset) if most else images, self.y[chosen].astype("int64")
+
+        return self._feed(read, order[done:], mirrored[done:], offsets[done:], shape=self.x.shape[1:])
+
     def train_to(self, end, stopping):
         """Trains up to step `end` (of the whole run, in the epoch that is under way), or until `stopping()`."""
-        epoch, done = divmod(self.step, self.steps)
-        order, mirrored = epoch_order(self.args.seed, epoch, len(self.x), self.args.batch)
-        for images, labels in self._feed(self.x, self.y, order[done:], mirrored[done:]):
+        for images, labels in self._batches(*divmod(self.step, self.steps)):
             self.losses.append(self.train_step(images, labels))
             self.step += 1
             if self.step == end or stopping():
@@ -280,7 +242,11 @@ class Trainer:
         """Test top-1 in %."""
         count = len(self.x_test)
         order = np.append(np.arange(count), np.full(-count % self.args.batch, -1)).reshape(-1, self.args.batch)
-        feed = self._feed(self.x_test, self.y_test, order, np.zeros(order.shape, bool))
+
+        def read(chosen):  # -1 stands for no image, whose label no guess can equal
+            return self.x_test[chosen], np.where(chosen < 0, -1, self.y_test[chosen]).astype("int64")
+
+        feed = self._feed(read, order, shape=self.x_test.shape[1:])
         return 100 * sum(int(self.test_step(*batch)) for batch in feed) / count
 
     def variables(self):
@@ -293,107 +259,131 @@ class Trainer:
         write_atomically(path, lambda file: np.savez(file, about=json.dumps(about), **state))
 
     def restore(self, about, state):
-        """Goes back to a saved state, as `read_checkpoint` returns it."""
+        """Goes back to a saved state, as `read_checkpoint` returns it. Raises ValueError if it is another network's."""
         for variable, value in zip(self.variables(), state, strict=True):
             variable.assign(value)
         self.step, self.losses, self.top1 = about["step"], about["losses"], about["top1"]
+
+
+# ---------------------------------------------------------------- a run
 
 
 def read_checkpoint(path):
     """What a checkpoint says about its run, and its arrays. Raises Stop."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            return json.loads(str(file["about"])), [file[str(i)] for i in range(len(file.files) - 1)]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            about = json.loads(str(file["about"]))
+            state = [file[str(i)] for i in range(len(file.files) - 1)]
+        return {name: about[name] for name in ("step", "losses", "top1", "settings")}, state
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise Stop(f"{path} cannot be read ({error}); move it away to start over.") from error
 
 
 def refuse_changes(before, args):
     """Raises Stop if a checkpoint, whose settings were `before`, is of another run."""
+    before = ADDED | before
     for name, value in settings_of(args).items():
         if before.get(name) != value:
             begun = f"{Path(args.out)} was begun with {before.get(name)}"
             raise Stop(f"--{name.replace('_', '-')} is {value}, but {begun}: use that, or another --out.")
 
 
-def settings_of(args):
-    """What may not change while a run goes on."""
-    return {name: value for name, value in vars(args).items() if name not in FREE}
-
-
-def run(args):
-    """Trains from the last checkpoint to the end. Returns the exit status."""
-    folder = Path(args.out)
-    checkpoint = folder / "checkpoint.npz"
-    about, state = read_checkpoint(checkpoint) if checkpoint.exists() else (None, None)
-    first = about["step"] if about else 0
+def begin(args):
+    """The Trainer of a run, at the step of its last checkpoint. Raises Stop."""
+    path = Path(args.out) / "checkpoint.npz"
+    about, state = read_checkpoint(path) if path.exists() else (None, None)
     if about:
         refuse_changes(about["settings"], args)
     try:
         strategy = strategy_of(args)
         if strategy.cluster_resolver:
-            refuse_differences(strategy, args, first)
+            refuse_differences(strategy, settings_of(args), about["step"] if about else 0)
         trainer = Trainer(args, strategy)
     except (ValueError, OSError, tf.errors.OpError) as error:  # architecture and datasets say it in one line
         raise Stop(str(error).splitlines()[0]) from error
-    chief = is_chief(strategy.cluster_resolver)
-    last = args.epochs * trainer.steps
+    try:
+        if about:
+            trainer.restore(about, state)
+    except (ValueError, tf.errors.OpError) as error:
+        raise Stop(f"{path} is of another network; move it away to start over.") from error
+    return trainer
+
+
+def advance(trainer, stopped):
+    """Trains up to the next checkpoint, and tests at the end of an epoch. Raises Stop."""
+    before, folder = trainer.step, Path(trainer.args.out)
+    epoch_end = (before // trainer.steps + 1) * trainer.steps
+    try:
+        trainer.train_to(min(before + trainer.args.every, epoch_end), stopping=lambda: bool(stopped))
+        if not np.isfinite(trainer.losses[before:]).all():
+            raise Stop(f"the loss is no number after step {before}; try a lower --rate, into another --out.", status=1)
+        if trainer.step == epoch_end:
+            trainer.top1.append(trainer.test())
+    except tf.errors.OpError as error:
+        if trainer.strategy.cluster_resolver is None or isinstance(error, tf.errors.ResourceExhaustedError):
+            raise
+        cause = error.message.splitlines()[0][:100]
+        raise Stop(f"lost another process after step {before} ({cause}). {resume_hint(folder)}", status=3) from error
+
+
+def run(args):
+    """Trains from the last checkpoint to the end. Returns the exit status."""
+    folder, trainer = Path(args.out), begin(args)
+    first, last, chief = trainer.step, args.epochs * trainer.steps, is_chief(trainer.strategy.cluster_resolver)
     if first == last and (folder / "result.json").exists():
         print(f"{folder} is finished: {last} steps. See its result.json, or train into another --out.")
         return 0
-    if about:
-        trainer.restore(about, state)
     if chief:
         begun = f"goes on after step {first}" if first else "starts"
         images = f"{trainer.replicas} x {args.batch // trainer.replicas}"
         print(f"{folder} {begun}: {last} steps of {images} images, replicas x the share of each", flush=True)
-    stopped = catch_signals()
-    start, warm = time.perf_counter(), None
-    logs = tf.summary.create_file_writer(str(folder / "logs")) if chief else tf.summary.create_noop_writer()
+        folder.mkdir(parents=True, exist_ok=True)
+    stopped, start, warm = catch_signals(), time.perf_counter(), None
     while trainer.step < last and not stopped:
-        before, epoch_end = trainer.step, (trainer.step // trainer.steps + 1) * trainer.steps
-        try:
-            trainer.train_to(min(before + args.every, epoch_end), stopping=lambda: bool(stopped))
-            if trainer.step == epoch_end:
-                trainer.top1.append(trainer.test())
-        except tf.errors.OpError as error:
-            if strategy.cluster_resolver is None or isinstance(error, tf.errors.ResourceExhaustedError):
-                raise
-            cause = error.message.splitlines()[0][:100]
-            message = f"lost another process after step {before} ({cause}). {resume_hint(folder)}"
-            raise Stop(message, status=3) from error
-        if not chief:
-            continue
-        trainer.save(checkpoint)
-        with logs.as_default():
-            for step in range(before, trainer.step):
-                scalar("loss", trainer.losses[step], step + 1)
-                scalar("learning rate", float(trainer.schedule(step)), step + 1)
-            if trainer.step == epoch_end:
-                scalar("test top-1 (%)", trainer.top1[-1], trainer.step)
-        logs.flush()
-        tested = f"  test {trainer.top1[-1]:.1f} %" if trainer.top1 else ""
-        text = f"step {trainer.step}/{last}  loss {trainer.losses[-1]:.3f}{tested}"
-        progress(text, start, (trainer.step - first) / (last - first))
+        before = trainer.step
+        advance(trainer, stopped)
+        if chief:
+            trainer.save(folder / "checkpoint.npz")
+            log(trainer, folder, before)
+            tested = f"  test {trainer.top1[-1]:.1f} %" if trainer.top1 else ""
+            text = f"step {trainer.step}/{last}  loss {trainer.losses[-1]:.3f}{tested}"
+            progress(text, start, (trainer.step - first) / (last - first))
         warm = warm or (time.perf_counter(), trainer.step)  # the first steps build the graph: no measure of speed
     if trainer.step < last:
         raise Stop(f"stopped after step {trainer.step}. {resume_hint(folder)}", status=130)
     if chief:
-        begin, since = warm or (start, trainer.step)
-        finish(trainer, folder, (trainer.step - since) * args.batch / (time.perf_counter() - begin))
+        since, step = warm or (start, last)
+        finish(trainer, folder, (last - step) * args.batch / (time.perf_counter() - since))
     return 0
+
+
+def log(trainer, folder, before):
+    """Writes the steps since `before` for TensorBoard. Raises OSError."""
+    try:
+        if trainer.writer is None:
+            trainer.writer = tf.summary.create_file_writer(str(folder / "logs"))
+        with trainer.writer.as_default():
+            for step in range(before, trainer.step):
+                scalar("loss", trainer.losses[step], step + 1)
+                scalar("learning rate", float(trainer.schedule(step)), step + 1)
+            if trainer.step % trainer.steps == 0:
+                scalar("test top-1 (%)", trainer.top1[-1], trainer.step)
+        trainer.writer.flush()
+    except tf.errors.OpError as error:
+        raise OSError(error.message.splitlines()[0]) from error
 
 
 def finish(trainer, folder, speed):
     """Writes curve, result and weights, and prints the result. `speed`: images/s, 0 if there was no time to measure."""
-    rates = [f"{float(trainer.schedule(step)):.6g}" for step in range(trainer.step)]
-    rows = [dict(step=i, loss=f"{loss:.6f}", rate=rate) for i, (loss, rate) in enumerate(zip(trainer.losses, rates), 1)]
+    rows = []
+    for step, loss in enumerate(trainer.losses):
+        rows.append(dict(step=step + 1, loss=f"{loss:.6f}", rate=f"{float(trainer.schedule(step)):.6g}"))
     write_rows(folder / "curve.csv", rows)
-    result = dict(top1=trainer.top1, images_per_second=round(speed, 1) or None, replicas=trainer.replicas)
-    text = json.dumps(result | dict(settings=settings_of(trainer.args)), indent=1)
     part = folder / "part.weights.h5"
     trainer.model.save_weights(part)
     os.replace(part, folder / "final.weights.h5")
+    result = dict(top1=trainer.top1, images_per_second=round(speed, 1) or None, replicas=trainer.replicas)
+    text = json.dumps(result | dict(settings=settings_of(trainer.args)), indent=1)
     write_atomically(folder / "result.json", lambda file: file.write(text.encode()))  # last: it says that all is there
     measured = f", {speed:.0f} images/s after the first --every steps, tests and checkpoints included" if speed else ""
     print(f"\ntest top-1 {trainer.top1[-1]:.2f} %{measured}; see {folder}")
@@ -418,18 +408,27 @@ def catch_signals():
         stopped.append(number)
         signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, stop)
     return stopped
 
 
 def main(arguments):
-    """Trains, or goes on training. Returns the exit status: 0 done, 2 wrong arguments, 3 process lost, 130 stopped."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Trains, or goes on training.
+
+    Returns the exit status: 0 done, 1 diverged, 2 wrong arguments or files, 3 process lost, 130 stopped.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
-        return run(parse(arguments))
+        args = parse(arguments)
+        try:
+            return run(args)
+        except OSError as error:
+            raise Stop(f"--out is {args.out}, but there: {error}.") from error
+        except KeyboardInterrupt:  # before the first step; later `catch_signals` lets the step end
+            raise Stop("stopped before the first step.", status=130) from None
     except Stop as stop:
-        print(f"\ntrain.py: {stop}" if stop.status > 2 else f"train.py: {stop}", file=sys.stderr, flush=True)
+        print(f"train.py: {stop}" if stop.status == 2 else f"\ntrain.py: {stop}", file=sys.stderr, flush=True)
         if stop.status == 3:  # the engine would wait at exit for the process that is gone
             os._exit(3)
         return stop.status

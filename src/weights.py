@@ -18,10 +18,10 @@ import keras
 import numpy as np
 from PIL import Image
 
-from architecture import EfficientNet, find_scale
-from datasets import DATA, centre_square, class_names, photo
+from architecture import EfficientNet, find_scale, require
+from datasets import CACHE, DATA, PathLike, centre_square, class_names, photo, rgb
 
-LITE_SHA256 = {  # of the files that convert_lite.py writes; only lite0 is part of the repository
+LITE_SHA256 = {  # of the files that tools/convert_lite.py writes; only lite0 is part of the repository
     "lite0": "6cdddde0373c22b8517d96da2f6882acb57f2cd56ec7105eebdb1fe1b800375d",
     "lite1": "cbf90b42799573f0a4d90660d4efb4251e4e2c651e12101869aad82f399f77f0",
     "lite2": "2edf5d47c2a74d0ae175a13479bc9b5fe900b4581f51dfd1c8385ceda415fee4",
@@ -37,41 +37,44 @@ KERAS_MD5 = {  # with and without the top: WEIGHTS_HASHES in keras/src/applicati
     "b6": ("165f6e37dce68623721b423839de8be5", "9ecce42647a20130c1f39a5d4cb75743"),
     "b7": ("8c03f828fec3ef71311cd463b6759d99", "cbcfe4450ddf6f3ad90b1b398090fe4a"),
 }
+Answers = list[tuple[str, float]]
 
 
-def pretrained(variant="lite0", include_top=True, path=None, resolution=None):
+def pretrained(
+    variant: str = "lite0", include_top: bool = True, path: PathLike | None = None, resolution: int | None = None
+) -> keras.Model:
     """Builds a network with ImageNet weights.
 
-    `variant` is lite0 (bundled), lite1 or lite2 (after `python src/convert_lite.py lite1`), or b0 to b7 (downloaded
+    `variant` is lite0 (bundled), lite1 or lite2 (after `python tools/convert_lite.py lite1`), or b0 to b7 (downloaded
     once by Keras and checked against its MD5). `path` is a file to use instead: a .npz that convert_lite.py wrote or
     an .h5 in the layout of Keras's official files; it is only read. `resolution` is the input's height and width in
     pixels, the variant's own if None. Input and output are those of `EfficientNet` with 1000 classes.
     Raises, in one line, FileNotFoundError for a file that is missing or cannot be downloaded, and ValueError for a
     file that is damaged, has the wrong checksum or normalization, or belongs to another network.
     """
-    if path is None and variant not in (*LITE_SHA256, *KERAS_MD5):
-        raise ValueError(f"variant is {variant!r}; weights exist for {', '.join((*LITE_SHA256, *KERAS_MD5))}.")
+    names = (*LITE_SHA256, *KERAS_MD5)
+    require(path is not None or variant in names, "variant", variant, ", ".join(names))
     scale = find_scale(variant)
     if path is None:
         path = _converted(variant) if variant in LITE_SHA256 else _downloaded(variant, include_top)
     arrays = _read(Path(path))
     if Path(path).suffix != ".npz":
-        _check_normalization(arrays, scale.baseline, f"{str(path)!r} does not fit {variant}")
+        arrays = _without_normalization(arrays, scale.baseline, f"{str(path)!r} does not fit {variant}")
     model = EfficientNet(variant if resolution is None else replace(scale, resolution=resolution), 1000, include_top)
     _assign(model, arrays, f"{str(path)!r} does not fit {variant}")
     return model
 
 
-def classify(image, variant="lite0", top=5):
+def classify(image: PathLike | Image.Image | np.ndarray, variant: str = "lite0", top: int = 5) -> Answers:
     """The `top` most likely ImageNet classes of one photo: a list of (class name, probability), best first.
 
-    `image` is a name or a path that `datasets.photo` knows, or an array of pixels 0 to 255, (height, width, 3) in RGB
-    or (height, width) in grey, of any size; fractions of a pixel value are rounded. The central square is cut out and
-    resized to the variant's resolution as `datasets.photo` does it. The model is kept for the next call.
+    `image` is a name or a path that `datasets.photo` knows, a Pillow image, or an array of pixels 0 to 255,
+    (height, width, 3) in RGB or (height, width) in grey; fractions of a pixel value are rounded. It is cut and resized
+    to the variant's resolution as `datasets.photo` does it. The model is kept for the next call.
     Raises ValueError, in one line, for an image that cannot be used, and whatever `pretrained` raises.
     """
-    if isinstance(top, bool) or not isinstance(top, Integral) or top not in range(1, 1001):
-        raise ValueError(f"top is {top!r}; allowed: a whole number from 1 to 1000.")
+    whole = isinstance(top, Integral) and not isinstance(top, bool)
+    require(whole and 1 <= top <= 1000, "top", top, "a whole number from 1 to 1000")
     crop = _prepared(image, find_scale(variant).resolution).astype("float32")
     probabilities = keras.ops.convert_to_numpy(_model(variant)(crop[None], training=False))[0]
     names = class_names()
@@ -86,6 +89,11 @@ def _model(variant):
 def _prepared(image, size):
     if isinstance(image, (str, os.PathLike)):
         return photo(image, size)
+    if isinstance(image, Image.Image):
+        try:
+            return np.array(centre_square(rgb(image), size))
+        except ValueError as error:
+            raise ValueError(f"image cannot be read ({error}).") from error
     pixels = np.asarray(image)
     if pixels.dtype.kind not in "uif" or pixels.size == 0:
         raise ValueError(f"image is {pixels.dtype} of shape {pixels.shape}; allowed: an array of numbers 0 to 255.")
@@ -104,15 +112,18 @@ def _prepared(image, size):
 # ---------------------------------------------------------------- finding the file
 
 
+def lite_path(variant: str) -> Path:
+    """Where tools/convert_lite.py puts the weights of a Lite variant: lite0 is shipped, the others are yours."""
+    return (DATA if variant == "lite0" else CACHE) / f"{variant}.npz"
+
+
 def _converted(variant):
-    path, make = DATA / f"{variant}.npz", f"python src/convert_lite.py {variant}"
+    path, make = lite_path(variant), f"`python tools/convert_lite.py {variant}`"
     if not path.is_file():
-        raise FileNotFoundError(f"'data/{path.name}' is missing; `{make}` makes it, or give the file with path=.")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != LITE_SHA256[variant]:
-        raise ValueError(
-            f"'data/{path.name}' is damaged: sha256 {found}, expected {LITE_SHA256[variant]}; `{make}` makes it anew."
-        )
+        raise FileNotFoundError(f"{str(path)!r} is missing; {make} makes it, or give the file with path=.")
+    found, right = hashlib.sha256(path.read_bytes()).hexdigest(), LITE_SHA256[variant]
+    if found != right:
+        raise ValueError(f"{str(path)!r} is damaged: sha256 {found}, expected {right}; {make} makes it anew.")
     return path
 
 
@@ -169,17 +180,18 @@ def _read(path):
         raise ValueError(f"{str(path)!r} cannot be read: {causes}; get the file anew.") from error
 
 
-def _check_normalization(arrays, baseline, complaint):
-    """Removes the normalization layer from `arrays`; its variance must be the standard deviation, as in Keras's files.
+def _without_normalization(arrays, baseline, complaint):
+    """The arrays but the normalization's, whose variance must be the standard deviation, as in Keras's files.
 
     Keras divides by its square root twice, in two layers (tensorflow#49930); our single Rescaling divides once.
     """
-    stored = {name.split("/")[1]: arrays.pop(name) for name in list(arrays) if name.startswith("normalization")}
+    stored = {name.split("/")[1]: value for name, value in arrays.items() if name.startswith("normalization")}
     for name, pixels in (("mean", baseline.mean), ("variance", baseline.std)):
         found = [round(float(value), 5) for value in np.ravel(stored.get(name, []))]
         expected = [round(value / 255, 5) for value in pixels]
         if found != expected:
             raise ValueError(f"{complaint}: its normalization {name} is {found} and must be {expected}.")
+    return {name: value for name, value in arrays.items() if not name.startswith("normalization")}
 
 
 def _assign(model, arrays, complaint):

@@ -1,8 +1,8 @@
 """Compound scaling in miniature: depth, width, resolution and all three at equal MACs, on two sets of real images.
 
-    python src/experiments/compound.py            writes data/measured/compound_steps.csv (five minutes) and
-                                                  compound.csv (about 14 hours of one CPU core)
-    python src/experiments/compound.py --quick    the same in under a minute, on the shipped images; writes nothing
+    python src/measure.py compound            writes data/measured/compound_steps.csv (five minutes) and
+                                              compound.csv (about 14 hours of one CPU core)
+    python src/measure.py compound --quick    the same in under a minute, on the shipped images; writes nothing
 
 The baseline is an EfficientNet of three stages for images of 14 x 14 pixels. Each shape costs about 2 (or 4, or 8)
 times its MACs. Depth and resolution move in steps, so they set the target and the width, which has fine steps, is
@@ -18,28 +18,22 @@ from another seed; and compound at 4 times the MACs had 20 pixels, rounded twice
 The runs that settle most stand first, seed by seed within a data set, so that a table stopped early is balanced.
 """
 
-import sys
 from functools import cache, partial
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import keras
 import numpy as np
 
-from architecture import Baseline, EfficientNet, Scale, Stage, compound_scale, plan
+from architecture import EfficientNet, Scale, compound_scale, plan
 from datasets import cifar10, fashion_mnist
-from experiments.latency import summary, take_turns
-from experiments.training import fill, train
+from experiments.clock import summary, take_turns
+from experiments.loop import compile_for, images_of, measures, restart, train
+from experiments.table import fill
+from mini import mini
+from recipe import schedule
 
-STAGES = (
-    Stage(expand=1, kernel=3, stride=1, filters=8, repeats=1),
-    Stage(expand=3, kernel=3, stride=2, filters=16, repeats=2),
-    Stage(expand=3, kernel=3, stride=2, filters=48, repeats=2),
-)
 CHANNELS = {"fashion_mnist": 1, "cifar10": 3}
 SHAPES = ("depth", "width", "resolution", "compound")
-RESOLUTION, IMAGES = 14, 20_000
+RESOLUTION, IMAGES, BATCH, RATE = 14, 20_000, 128, 2e-3
 # The search of section 4: depth and resolution on a grid, width fills up twice the MACs. Four points are in SHAPES.
 GRID = {f"search {depth} {size}": (depth, size) for depth in (1.0, 1.2, 2.0) for size in (14, 16, 18, 20)}
 IN_SHAPES = {(1.0, 14): "width", (1.0, 20): "resolution", (1.2, 16): "compound", (2.0, 14): "depth"}
@@ -48,11 +42,9 @@ SEEDS, EPOCHS, OTHER_EPOCHS = range(5), 3, (9, 1)
 LONG = [(27, seed) for seed in SEEDS] + [(81, seed) for seed in SEEDS[:3]]  # epochs, seed
 
 
-def baseline(dataset, **changes):
-    """The small network that is scaled. No stochastic depth: three epochs overfit little, and it favours shallow."""
-    options = dict(stages=STAGES, stem_filters=24, top_filters=160, divisor=1, stochastic_depth=0.0)
-    pixels = dict(mean=(127.5,) * CHANNELS[dataset], std=(64.0,) * CHANNELS[dataset])
-    return Baseline(**options | pixels | changes)
+def baseline(dataset):
+    """The small network that is scaled, for the channels of a data set."""
+    return mini(CHANNELS[dataset])
 
 
 @cache
@@ -104,59 +96,63 @@ def shrink(x, size):
 
 
 @cache
-def model_of(scale, epochs):
-    """The Keras model of a Scale, kept for the other seeds: compiling it takes longer than an epoch."""
-    return EfficientNet(scale, classes=10)
+def model_of(scale, epochs, steps):
+    """The compiled model of a Scale, kept for the other seeds: compiling it takes longer than an epoch."""
+    optimizer = keras.optimizers.Adam(schedule(RATE, epochs * steps))
+    return compile_for(EfficientNet(scale, classes=10), optimizer, norm_momentum=0.9)
 
 
 def train_scale(scale, dataset, epochs, seed, label, full=True):
-    """Trains the network of a Scale from `seed`. Returns a dict: the shape, its costs, and what `train` measured."""
-    paper, model = plan(scale, classes=10), model_of(scale, epochs)
+    """Trains the network of a Scale from `seed`. Returns (model, row): the shape, its costs, what was measured."""
+    paper, ((x, y), test) = plan(scale, classes=10), images(dataset, scale.resolution, full)
+    model = model_of(scale, epochs, len(y) // BATCH)
     keras.utils.set_random_seed(seed)
-    model.set_weights(EfficientNet(scale, classes=10).get_weights())
+    restart(model, EfficientNet(scale, classes=10).get_weights())
     assert paper.params == model.count_params()
     row = dict(depth=round(scale.depth, 3), width=scale.width, resolution=scale.resolution)
     row |= dict(params=paper.params, macs=paper.macs, activations=paper.activations)
     label = f"{label}, {epochs} epochs, seed {seed}"
-    return row | train(model, images(dataset, scale.resolution, full), epochs, seed, label=label)
+    return model, row | measures(train(model, images_of(x), y, test, epochs, seed, BATCH, label))
 
 
 def run(dataset, shape, multiple, epochs, seed, full=True):
     """One row: trains one shape from `seed`. Returns a dict of what was measured."""
     scale = scale_of(dataset, shape, multiple)
-    return train_scale(scale, dataset, epochs, seed, f"{dataset} {shape} {multiple}x", full)
+    return train_scale(scale, dataset, epochs, seed, f"{dataset} {shape} {multiple}x", full)[1]
 
 
 def keys():
     """Every run, those first that settle most."""
-
-    def grid(shapes, epochs, seeds, datasets=CHANNELS):
-        return [
-            dict(dataset=dataset, shape=name, multiple=multiple, epochs=epochs, seed=seed)
-            for dataset in datasets
-            for seed in seeds
-            for name, multiple in shapes
-        ]
-
-    fashion, cifar = (grid(TABLE, EPOCHS, SEEDS, [dataset]) for dataset in CHANNELS)
-    search = [(name, 2) for name, point in GRID.items() if point not in IN_SHAPES]
-    search = grid(search, EPOCHS, SEEDS[:3], ["fashion_mnist"])
     largest = [(name, 4) for name in SHAPES]
-    budgets = [
-        grid([("base", 1), *largest], epochs, [seed], ["fashion_mnist"]) for seed in SEEDS for epochs in OTHER_EPOCHS
+    search = [(name, 2) for name, point in GRID.items() if point not in IN_SHAPES]
+    rows = grid("fashion_mnist", TABLE, EPOCHS, SEEDS)
+    rows += grid("fashion_mnist", search, EPOCHS, SEEDS[:3])
+    rows += grid("cifar10", TABLE, EPOCHS, SEEDS)
+    for seed in SEEDS:
+        for epochs in OTHER_EPOCHS:
+            rows += grid("fashion_mnist", [("base", 1), *largest], epochs, [seed])
+    rows += grid("fashion_mnist", [("depth", 8), ("width", 8)], EPOCHS, SEEDS[:3])
+    for epochs, seed in LONG:
+        rows += grid("fashion_mnist", largest, epochs, [seed])
+    return rows
+
+
+def grid(dataset, shapes, epochs, seeds):
+    """A run of each of `shapes`, (name, multiple), with each seed; seed by seed."""
+    return [
+        dict(dataset=dataset, shape=name, multiple=multiple, epochs=epochs, seed=seed)
+        for seed in seeds
+        for name, multiple in shapes
     ]
-    longest = [key for epochs, seed in LONG for key in grid(largest, epochs, [seed], ["fashion_mnist"])]
-    sweep = grid([("depth", 8), ("width", 8)], EPOCHS, SEEDS[:3], ["fashion_mnist"])
-    return fashion + search + cifar + sum(budgets, []) + sweep + longest
 
 
 @cache
 def time_steps(batch=128, rounds=9, span=0.5):
     """Times a training step of every network in TABLE, in turns. Returns {(shape, multiple): row}."""
     scales, calls = [scale_of("fashion_mnist", name, multiple) for name, multiple in TABLE], []
+    rate = 1e-6  # the same images in each step: it must not learn them by heart
     for scale in scales:
-        model = EfficientNet(scale, classes=10)
-        model.compile(keras.optimizers.Adam(1e-6), "sparse_categorical_crossentropy")  # it must not learn them by heart
+        model = compile_for(EfficientNet(scale, classes=10), keras.optimizers.Adam(rate))
         (x, y), _ = images("fashion_mnist", scale.resolution, full=False)
         calls.append(partial(model.train_on_batch, x[:batch], y[:batch]))
     times, rows = take_turns(calls, rounds, span, "training steps"), {}
@@ -166,15 +162,12 @@ def time_steps(batch=128, rounds=9, span=0.5):
     return rows
 
 
-def main(arguments):
-    if "--quick" in arguments:
+def main(quick=False):
+    """Fills both tables, the short one first."""
+    if quick:
         for name, multiple in (("base", 1), ("compound", 2)):
             print("", run("fashion_mnist", name, multiple, epochs=4, seed=0, full=False))
     else:
         steps = [dict(shape=name, multiple=multiple) for name, multiple in TABLE]
         fill("compound_steps", steps, lambda shape, multiple: time_steps()[shape, multiple])
         fill("compound", keys(), run)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,7 +1,7 @@
 """One network in every format: size, error, agreement, accuracy and time of each, against plain Keras in one run.
 
-    python src/experiments/export.py            writes data/measured/export.csv (3 minutes on two free cores)
-    python src/experiments/export.py --quick    the same with 20 images and one round; writes nothing
+    python src/measure.py export            writes data/measured/export.csv (3 minutes on two free cores)
+    python src/measure.py export --quick    the same with 20 images and one round; writes nothing
 
 The network is Lite0. Size, time and the largest difference of a probability are those of the ImageNet network at 224
 pixels, on the photos of this repository. Accuracy needs labels, so it is that of a CIFAR-10 classifier: Lite0 at 96
@@ -14,23 +14,20 @@ product in the same run. The two training steps, plain and with fused batch norm
 requirements-extras.txt.
 """
 
-import os
 import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import keras
 import numpy as np
 
 import export
 from datasets import PHOTOS, cifar10, photo
-from experiments.latency import machine, speeds, summary, take_turns
-from experiments.training import fill, in_parts
-from experiments.transfer import body_of, enlarge, pooled
+from experiments.clock import machine, speeds, summary, take_turns
+from experiments.loop import in_parts
+from experiments.table import fill
+from experiments.transfer import enlarge, features_of
 from weights import pretrained
 
 RESOLUTION, SMALL = 224, 96
@@ -87,7 +84,7 @@ def networks(policy="float32", images=None):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        body = pooled(body_of("lite0", SMALL))
+        body = features_of("lite0", SMALL)
         predictions = keras.layers.Dense(10, activation="softmax", dtype="float32", name="predictions")
         classifier = keras.Model(body.input, predictions(body.output), name="cifar10_classifier")
         if policy == "float32":
@@ -192,21 +189,15 @@ def versions():
     return {name: module.__version__ for name, module in found.items()}
 
 
-def main(arguments):
+def main(quick=False):
+    """Fills the table, in one run. Ends with a line if a runtime is missing."""
     for ending in export.EXTRAS:
         if line := export.missing(ending):
             sys.exit(line)
-    if "--quick" in arguments:
+    if quick:
         for name, row in measure(20, 1).items():
             print(name, row)
         return
     rows = cache(measure)
-    fill(
-        "export",
-        [dict(network="lite0", format=name) for name in (*FORMATS, *STEPS)],
-        lambda network, format: rows()[format],
-    )
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    keys = [dict(network="lite0", format=name) for name in (*FORMATS, *STEPS)]
+    fill("export", keys, lambda network, format: rows()[format])

@@ -1,7 +1,7 @@
 """Time and memory of one forward pass on the CPU: B0 to B7 and what a user would take instead; B0 layer by layer.
 
-    python src/experiments/latency.py            writes data/measured/latency.csv, latency_blocks.csv (five minutes)
-    python src/experiments/latency.py --quick    two networks and five layers, in about a minute; writes nothing
+    python src/measure.py latency            writes data/measured/latency.csv, latency_blocks.csv (five minutes)
+    python src/measure.py latency --quick    two networks and five layers, in about a minute; writes nothing
 
 Random weights, float32, one `tf.function` per network and batch size: this script needs the TensorFlow backend. The
 points take turns: a round times each of them once, and a row holds the median and the quartiles over the rounds.
@@ -10,25 +10,23 @@ Batches of 16 are left out above LARGE multiply-adds, where one call takes sever
 Peak memory is that of a fresh process that builds the network and runs it once.
 """
 
-import os
-import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from math import prod
+from multiprocessing import get_context
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import keras
 import numpy as np
 from keras import layers
 
 from architecture import VARIANTS, EfficientNet, plan
-from experiments.training import fill
+from experiments.clock import compiled, machine, speeds, summary, take_turns
+from experiments.table import fill
 from export import tensorflow_module
+from recipe import progress
 
 FAMILY = tuple(f"b{i}" for i in range(8))
 OTHERS = ("ResNet50", "MobileNetV2", "EfficientNetV2B0")  # of keras.applications
@@ -92,61 +90,9 @@ def points():
     return [(name, batch) for batch in BATCHES for name in names if batch == 1 or costs_of(name)["macs"] < LARGE]
 
 
-# ---------------------------------------------------------------- clock
-
-
-def compiled(function, *shapes, low=-2, high=2):
-    """Compiles `function` of tensors of these shapes; returns a function without arguments that runs it once."""
-    tf = tensorflow_module()
-    inputs = [tf.random.uniform(shape, low, high) for shape in shapes]
-    call = tf.function(function, autograph=False).get_concrete_function(*inputs)
-    return lambda: call(*inputs)
-
-
 def forward(model, batch):
     """A function without arguments that classifies a batch of random images."""
     return compiled(lambda x: model(x, training=False), (batch, *model.input_shape[1:]), low=0, high=255)
-
-
-def take_turns(calls, rounds=ROUNDS, span=SPAN, label=""):
-    """Times functions without arguments in turns. Returns an array (functions, rounds) of seconds per call.
-
-    With a `label` it prints how far it is.
-    """
-    times, start = np.empty((len(calls), rounds)), time.perf_counter()
-    for j in range(rounds):
-        for i, call in enumerate(calls):
-            if j == 0 or times[i, j - 1] < span:  # a short call starts with the caches that the others left behind
-                call()
-            begin, count = time.perf_counter(), 0
-            while count == 0 or time.perf_counter() - begin < span:
-                call()
-                count += 1
-            times[i, j] = (time.perf_counter() - begin) / count
-        if label:
-            left = (time.perf_counter() - start) / (j + 1) * (rounds - j - 1)
-            end = "\n" if j + 1 == rounds else ""
-            print(f"\r{label}  round {j + 1}/{rounds}, {left:.0f} s left   ", end=end, flush=True)
-    return times
-
-
-def summary(seconds):
-    """Median and quartiles over rounds, in milliseconds, as a dict."""
-    low, median, high = (round(float(q), 4) for q in 1000 * np.quantile(seconds, (0.25, 0.5, 0.75)))
-    return dict(ms_median=median, ms_low=low, ms_high=high, rounds=len(seconds))
-
-
-def machine():
-    """Two calls that tell what the machine can do: a matrix product and a copy, and the work in each of them."""
-    tf, n = tensorflow_module(), 1536
-    big, empty = np.ones(2**25, "float32"), np.empty(2**25, "float32")
-    return [compiled(tf.matmul, (n, n), (n, n)), lambda: np.copyto(empty, big)], [n**3, 2 * big.nbytes]
-
-
-def speeds(times, work):
-    """Billions of multiply-adds and of bytes per second, in the median round, as a dict."""
-    rates = [float(amount / np.median(row) / 1e9) for row, amount in zip(times, work)]
-    return dict(peak_gmacs_s=round(rates[0], 1), copy_gb_s=round(rates[1], 2))
 
 
 # ---------------------------------------------------------------- memory
@@ -162,20 +108,18 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def run_once(name, batch):
-    """Prints the peak memory of this process before the network is built, and after it ran once."""
+def run_once(point):
+    """Peak memory of this process in MB before the network of a (name, batch) is built, and after it ran, as a dict."""
     tensorflow_module()
     before = peak_memory()
-    forward(build(name), batch)()
-    print(before, peak_memory())
+    forward(build(point[0]), point[1])()
+    return dict(memory_before_mb=round(before / 1e6), memory_peak_mb=round(peak_memory() / 1e6))
 
 
-def memory(name, batch):
-    """Peak memory of a fresh process in MB, with TensorFlow alone and with the network, as a dict."""
-    command = [sys.executable, __file__, "--memory", name, str(batch)]
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    before, peak = (int(number) / 1e6 for number in out.split()[-2:])
-    return dict(memory_before_mb=round(before), memory_peak_mb=round(peak))
+def memories(points):
+    """What `run_once` returns for each (name, batch), in order, each in a fresh process of its own, two at a time."""
+    with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
+        yield from pool.map(run_once, points)
 
 
 # ---------------------------------------------------------------- the two tables
@@ -183,18 +127,17 @@ def memory(name, batch):
 
 def measure_networks(names_and_batches, rounds=ROUNDS):
     """Times networks in turns. Returns {(name, batch): row}."""
-    with ThreadPoolExecutor(2) as pool:  # before the models: the processes start from a small parent
-        memories = pool.map(lambda point: memory(*point), names_and_batches)
-        memories = list(_counted(memories, len(names_and_batches), "memory"))
+    # before the models: the processes start from a small parent
+    memory = list(_counted(memories(names_and_batches), len(names_and_batches), "memory"))
     calls, work = machine()
     models = {name: build(name) for name in dict(names_and_batches)}
     for name, batch in _counted(names_and_batches, len(names_and_batches), "compile"):
         calls.append(forward(models[name], batch))
-    times = take_turns(calls, rounds, label="networks")
+    times = take_turns(calls, rounds, SPAN, "networks")
     return {
         (name, batch): dict(resolution=resolution_of(name), **costs_of(name), **summary(seconds), **kept)
         | speeds(times[:2], work)
-        for (name, batch), seconds, kept in zip(names_and_batches, times[2:], memories)
+        for (name, batch), seconds, kept in zip(names_and_batches, times[2:], memory)
     }
 
 
@@ -249,33 +192,32 @@ def _counted(items, total, label):
     start = time.perf_counter()
     for count, item in enumerate(items, start=1):
         yield item
-        left = (time.perf_counter() - start) / count * (total - count)
-        print(f"\r{label}  {count}/{total}, {left:.0f} s left   ", end="", flush=True)
+        progress(f"{label}  {count}/{total}", start, count / total)
     print()
 
 
-def main(arguments):
-    if arguments[:1] == ["--memory"]:
-        run_once(arguments[1], int(arguments[2]))
-        return
+def trial():
+    """Prints two networks and five layers."""
+    networks = measure_networks([("b0", 1), ("MobileNetV2", 1)])
+    layers_of_b0 = measure_layers(build("b0"), (1,), 2)
+    for key, row in [*networks.items(), *list(layers_of_b0.items())[:5]]:
+        print(*key, row)
+
+
+def main(quick=False):
+    """Fills both tables, that of B0's layers first."""
     tensorflow_module().config.set_visible_devices([], "GPU")
-    if "--quick" in arguments:
-        tables = measure_networks([("b0", 1), ("MobileNetV2", 1)]), measure_layers(build("b0"), (1,), 2)
-        for key, row in [*tables[0].items(), *list(tables[1].items())[:5]]:
-            print(*key, row)
+    if quick:
+        trial()
         return
     names = ("kind", "part", "input", "output", "kernel", "stride")
-    parts = unique_layers(build("b0"))
+    parts = [dict(zip(names, key)) for key in unique_layers(build("b0"))]
     layers_of_b0 = cache(lambda: measure_layers(build("b0")))
     networks = cache(lambda: measure_networks(points()))
     fill(
         "latency_blocks",
-        [dict(zip(names, key)) | dict(batch=batch) for batch in BATCHES for key in parts],
+        [part | dict(batch=batch) for batch in BATCHES for part in parts],
         lambda batch, **key: layers_of_b0()[tuple(key[name] for name in names), batch],
     )
     keys = [dict(model=name, batch=batch) for name, batch in points()]
     fill("latency", keys, lambda model, batch: networks()[model, batch])
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -5,7 +5,8 @@ import time
 import keras
 import numpy as np
 
-from recipe import epoch_order, progress
+from experiments.table import written
+from recipe import epoch_order, mirror, progress
 
 
 def train(model, pick, labels, test, epochs, seed, batch=128, label=""):
@@ -33,7 +34,22 @@ def train(model, pick, labels, test, epochs, seed, batch=128, label=""):
     return dict(curve=curve, train_curve=train_curve, guesses=guesses, seconds=time.perf_counter() - start)
 
 
-def guess(model, x, batch=250):
+def images_of(x):
+    """The `pick` of `train` for images (n, height, width, channels): the chosen ones, mirrored where it says so."""
+    return lambda chosen, mirrored: mirror(x[chosen], mirrored)
+
+
+def measures(found):
+    """What `train` returned, as columns of a table."""
+    return dict(
+        top1=round(found["curve"][-1], 2),
+        train_top1=round(found["train_curve"][-1], 2),
+        curve=written(found["curve"]),
+        seconds=round(found["seconds"], 1),
+    )
+
+
+def guess(model, x, batch=100):
     """The class that the model finds most likely for each input, (n,)."""
     return in_parts(lambda part: model.predict_on_batch(part).argmax(-1), x, batch)
 
@@ -43,14 +59,24 @@ def in_parts(run, x, most):
     return np.concatenate([run(part) for part in np.array_split(x, -(-len(x) // most))])
 
 
-def compile_for(model, optimizer):
-    """Compiles a classifier and returns it. No XLA: on a CPU it takes several times as long for these networks."""
+def compile_for(model, optimizer, norm_momentum=None):
+    """Compiles a classifier and returns it. No XLA: on a CPU it takes several times as long for these networks.
+
+    Batch norm averages with `norm_momentum`, if it is given: Keras's 0.99 looks back over hundreds of steps, more than
+    a short run has.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization) and norm_momentum is not None:
+            layer.momentum = norm_momentum
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     return model
 
 
 def restart(model, weights):
-    """Gives a compiled model these weights, and its optimizer no memory: compiling anew takes longer than an epoch."""
+    """Gives a compiled model these weights, and its optimizer no memory: compiling anew takes longer than an epoch.
+
+    Its learning rate must be a schedule, which follows from the step; a plain number would become zero, too.
+    """
     model.set_weights(weights)
     for variable in model.optimizer.variables:
         variable.assign(keras.ops.zeros_like(variable))

@@ -1,7 +1,7 @@
 """Squeeze-and-excitation on CIFAR-10: with, without, and without but wider, so that the parameters are equal.
 
-    python src/experiments/squeeze_excitation.py            writes data/measured/squeeze_excitation.csv
-    python src/experiments/squeeze_excitation.py --quick    two of them in a minute, on shipped images; writes nothing
+    python src/measure.py squeeze_excitation            writes data/measured/squeeze_excitation.csv
+    python src/measure.py squeeze_excitation --quick    two of them in a minute, on shipped images; writes nothing
 
 The network is the small baseline of compound.py at 28 x 28 pixels. `with` has squeeze-and-excitation in each block,
 `without` in none. `without, parameters given back` has none either, and the width at which its parameters equal those
@@ -12,11 +12,7 @@ The first run of `with` also leaves its weights (squeeze_excitation.npz) and its
 The runs of 12 epochs were added later, to see whether a longer training decides what 3 epochs left open.
 """
 
-import sys
 from functools import cache
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import keras
 import numpy as np
@@ -24,8 +20,10 @@ import numpy as np
 from architecture import Scale, plan
 from atomic import write_atomically, write_rows
 from datasets import CIFAR10_CLASSES
-from experiments.compound import SEEDS, baseline, images, model_of, train_scale
-from experiments.training import MEASURED, fill, in_parts
+from experiments.compound import SEEDS, images, train_scale
+from experiments.loop import in_parts
+from experiments.table import MEASURED, fill
+from mini import mini
 
 DATASET, RESOLUTION, EPOCHS, CALIBRATION = "cifar10", 28, (3, 12), 2000
 WITH, WITHOUT, WIDENED = NETWORKS = ("with", "without", "without, parameters given back")
@@ -34,10 +32,10 @@ WITH, WITHOUT, WIDENED = NETWORKS = ("with", "without", "without, parameters giv
 @cache
 def scale_of(network):
     """The Scale of one of NETWORKS."""
-    with_se = Scale(1.0, 1.0, RESOLUTION, 0.0, baseline(DATASET))
+    with_se = Scale(1.0, 1.0, RESOLUTION, 0.0, mini())
     if network == WITH:
         return with_se
-    base = baseline(DATASET, se_ratio=0)
+    base = mini(se_ratio=0)
     if network == WITHOUT:
         return Scale(1.0, 1.0, RESOLUTION, 0.0, base)
     widths = [Scale(step / 1000, 1.0, RESOLUTION, 0.0, base) for step in range(1000, 1500)]
@@ -51,10 +49,13 @@ def params(scale):
 
 def gates(model, x):
     """The gates of every block for images (n, height, width, 3): a dict of block name -> (n, channels)."""
-    names = [layer.name for layer in model.layers if layer.name.endswith("se_expand")]
-    values = keras.Model(model.input, [model.get_layer(name).output for name in names])
-    values = [values(part, training=False) for part in np.array_split(x, -(-len(x) // 500))]
-    return {name.split("_")[0]: np.concatenate(part)[:, 0, 0] for name, part in zip(names, zip(*values))}
+    found = {}
+    for layer in model.layers:
+        if layer.name.endswith("se_expand"):
+            found[layer.name.split("_")[0]] = layer.output
+    network = keras.Model(model.input, found)
+    parts = [network(part, training=False) for part in np.array_split(x, -(-len(x) // 500))]
+    return {block: np.concatenate([part[block] for part in parts])[:, 0, 0] for block in found}
 
 
 def fix_gates(model, constants):
@@ -106,12 +107,13 @@ def top1(model, x, y):
 
 def by_class(model, x, y):
     """Rows of mean and standard deviation of each gate over the images of each class."""
-    return [
-        dict(block=block, channel=channel, label=label, mean=f"{part.mean():.3f}", std=f"{part.std():.3f}")
-        for block, values in gates(model, x).items()
-        for channel, column in enumerate(values.T)
-        for label, part in ((name, column[y == i]) for i, name in enumerate(CIFAR10_CLASSES))
-    ]
+    rows = []
+    for block, values in gates(model, x).items():
+        for channel, column in enumerate(values.T):
+            for i, label in enumerate(CIFAR10_CLASSES):
+                mine, key = column[y == i], dict(block=block, channel=channel, label=label)
+                rows.append(key | dict(mean=f"{mine.mean():.3f}", std=f"{mine.std():.3f}"))
+    return rows
 
 
 def save(model, x, y, directory=MEASURED):
@@ -123,15 +125,13 @@ def save(model, x, y, directory=MEASURED):
 
 def run(network, seed, epochs, full=True):
     """One row: trains `network` from `seed`. Returns a dict of what was measured."""
-    scale = scale_of(network)
-    row = train_scale(scale, DATASET, epochs, seed, network, full)
-    replaced = dict.fromkeys(("top1_next_gate", "top1_mean_gate", "top1_gate_one"), "")
-    if network == WITH:
-        model, ((x_train, _), test) = model_of(scale, epochs), images(DATASET, RESOLUTION, full)
-        replaced = replace_gates(model, x_train, test)
-        if full and (seed, epochs) == (SEEDS[0], EPOCHS[0]):
-            save(model, *test)
-    return row | replaced
+    model, row = train_scale(scale_of(network), DATASET, epochs, seed, network, full)
+    if network != WITH:
+        return row | dict.fromkeys(("top1_next_gate", "top1_mean_gate", "top1_gate_one"), "")
+    (x_train, _), test = images(DATASET, RESOLUTION, full)
+    if full and (seed, epochs) == (SEEDS[0], EPOCHS[0]):
+        save(model, *test)
+    return row | replace_gates(model, x_train, test)
 
 
 def keys():
@@ -139,13 +139,10 @@ def keys():
     return [dict(network=name, seed=seed, epochs=epochs) for epochs in EPOCHS for seed in SEEDS for name in NETWORKS]
 
 
-def main(arguments):
-    if "--quick" in arguments:
+def main(quick=False):
+    """Fills the table; its first run also leaves weights and gates."""
+    if quick:
         for network in (WITH, WIDENED):
             print("", run(network, seed=0, epochs=1, full=False))
     else:
         fill("squeeze_excitation", keys(), run)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -27,4 +27,3 @@ from figures.charts import (
 from figures.convolution import draw_by_eye, draw_convolutions, draw_filters
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.style import COLORS, SERIES, show, sliders, use_style
-from intervals import t_interval  # lessons import it from here until they take it from its own module

@@ -12,18 +12,7 @@ from architecture import plan
 from datasets import published
 from figures import canvas
 from figures.labels import label_ends, label_points, write_headline
-from figures.style import (
-    COLORS,
-    DASHES,
-    HEAT,
-    MARKERS,
-    SERIES,
-    colours_of,
-    log_scales,
-    plain_ticks,
-    use_style,
-    white_or_ink,
-)
+from figures.style import COLORS, DASHES, HEAT, MARKERS, SERIES, colours_of, log_scales, use_style, white_or_ink
 from intervals import t_interval
 
 TABLE_2 = (
@@ -42,13 +31,8 @@ def draw_accuracy():
     names = [(name, x, y, dict(color=COLORS["accent"], weight="bold", size=14.5)) for name, x, y in efficientnets()]
     plot_accuracy(ax, names, ((0, 1), (-0.8, 0.8), (-1, 0)))
     write_headline(ax, "Fewer MACs for the same accuracy")
-    fig.text(
-        0.075,
-        0.02,
-        f"{TABLE_2}\nNetworks whose MACs the table does not state are left out.",
-        va="bottom",
-        **canvas.NOTE,
-    )
+    note = f"{TABLE_2}\nNetworks whose MACs the table does not state are left out."
+    fig.text(0.075, 0.02, note, va="bottom", **canvas.NOTE)
     return fig
 
 
@@ -70,10 +54,9 @@ def plot_accuracy(ax, labels, sides):
     ax.plot(x, y, color=COLORS["accent"], marker="o", ms=9, lw=2.6, mew=1.4, mec="white", zorder=4)
     _, x, y = zip(*others)
     ax.plot(x, y, color=COLORS["feature"], marker="D", ms=6.5, ls="None", mew=0.8, mec="white", zorder=3)
-    ax.set(xscale="log", xlim=(0.28, 66), ylim=(75.4, 85.2))
-    plain_ticks(ax.xaxis, (0.3, 0.5, 1, 2, 5, 10, 20, 50))
-    ax.set_xlabel("MACs for one image (billions, log scale)")
-    ax.set_ylabel("ImageNet top-1 accuracy (%)")
+    ax.set(xlim=(0.28, 66), ylim=(75.4, 85.2))
+    log_scales(ax, "x", ticks=(0.3, 0.5, 1, 2, 5, 10, 20, 50))
+    ax.set(xlabel="MACs for one image (billions, log scale)", ylabel="ImageNet top-1 accuracy (%)")
     label_points(ax, labels, sides)
     label_points(ax, [(*point, canvas.NOTE) for point in others])
 
@@ -111,9 +94,9 @@ def _name_lines(fig, ax, lines, colours):
     fig.draw_without_rendering()  # the layout is final
     ends = {}
     for name, (x, y) in lines.items():
-        last = np.argmax(x)
-        ends[name] = np.asarray(x)[last], np.asarray(y)[last], colours[name]
-    return label_ends(ax, ends, beyond=True)
+        last = np.where(np.isfinite(y), x, -math.inf).argmax()
+        ends[name] = x[last], y[last], colours[name]
+    return label_ends(ax, ends)
 
 
 def roofline(points, peak, bandwidth):
@@ -130,9 +113,8 @@ def roofline(points, peak, bandwidth):
     intensities = [ridge, *(intensity for _, intensity, _ in points)]
     low, high = min(intensities) / 5, max(intensities) * 4
     floor, ceiling = min([*speeds, bandwidth * low]) / 2, max([*speeds, peak]) * 2.2
-    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(floor, ceiling))
-    plain_ticks(ax.xaxis)
-    plain_ticks(ax.yaxis)
+    ax.set(xlim=(low, high), ylim=(floor, ceiling))
+    log_scales(ax, "xy")
     ax.set(xlabel="MACs per byte moved (log scale)", ylabel="billion MACs per second (log scale)")
     _draw_roof(ax, ridge, peak, bandwidth)
     colours = colours_of([name for name, _, _ in points], shared=True)
@@ -180,8 +162,8 @@ def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
         ax = canvas.axes_in_inches(fig, LEFT + panel * (panel_width + BETWEEN), BOTTOM, panel_width, top - BOTTOM)
         here = {name: _on_panel(points, panel) for name, points in families.items()}
         _plot_families(ax, here, looks, log, margin=0.1 if title else 0.06)
-        ends = {name: (*points[-1][1:], looks[name]["color"]) for name, points in here.items()}
-        if title and label_ends(ax, ends):
+        ends = [(name, *points[-1][1:], _bold(looks[name])) for name, points in here.items()]
+        if title and label_points(ax, ends, all_or_none=True):
             named = True
         ax.set_xlabel(xlabel)
         if panel == 0:
@@ -202,6 +184,10 @@ def _looks(families, scattered):
     for i, name in enumerate(families):
         looks[name] |= dict(marker=markers[i % len(markers)], ls="None" if name in scattered else "-")
     return looks
+
+
+def _bold(look):
+    return dict(color=look["color"], weight="bold")
 
 
 def _on_panel(points, panel):
@@ -304,8 +290,8 @@ def board(piles, kinds):
     `kinds` names the kinds of card, at most three, in the order of their looks: filled, with a thick edge, dashed.
     """
     looks = {kind: look for look, kind in enumerate(kinds)}
-    cards = {head: [(textwrap.wrap(text, 25), looks[kind]) for text, kind in pile] for head, pile in piles.items()}
-    tallest = max(sum(_card_height(lines) + CARD_GAP for lines, _ in pile) for pile in cards.values())
+    cards = {head: _wrapped(pile) for head, pile in piles.items()}
+    tallest = max(map(_pile_height, cards.values()))
     fig, ax = canvas.new(0.3 + len(piles) * (CARD + CARD_GAP), tallest + 1.35)
     for i, (head, pile) in enumerate(cards.items()):
         x, y, colour = 0.15 + i * (CARD + CARD_GAP), tallest + 0.63, SERIES[i % len(SERIES)]
@@ -313,10 +299,10 @@ def board(piles, kinds):
         style = dict(weight="bold", color=white_or_ink(colour), va="center", linespacing=1.15)
         ax.text(x + 0.12, y + 0.29, str(len(pile)), size=21, **style)
         ax.text(x + (0.5 if len(pile) < 10 else 0.74), y + 0.31, head, size=12, **style)
-        for lines, look in pile:
+        for lines, kind in pile:
             tall = _card_height(lines)
             y -= tall + CARD_GAP
-            _draw_card(ax, x, y, CARD, tall, colour, look)
+            _draw_card(ax, x, y, CARD, tall, colour, looks[kind])
             ax.text(x + 0.14, y + tall / 2, "\n".join(lines), size=11, va="center", linespacing=1.2)
     x = 0.15
     for kind, look in looks.items():
@@ -324,6 +310,14 @@ def board(piles, kinds):
         ax.text(x + 0.54, 0.25, kind, size=12, va="center")
         x += 1.04 + 0.105 * len(kind)
     return fig
+
+
+def _wrapped(pile):
+    return [(textwrap.wrap(text, 25), kind) for text, kind in pile]
+
+
+def _pile_height(pile):
+    return sum(_card_height(lines) + CARD_GAP for lines, _ in pile)
 
 
 def _card_height(lines):

@@ -8,42 +8,67 @@ import numpy as np
 from matplotlib.transforms import Bbox
 
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.8, 0.8), (-0.8, 0.8), (0.8, -0.8), (-0.8, -0.8))
-RIGHT = ((1, 0), (0.8, 0.8), (0.8, -0.8))
 DISTANCES = (9, 15, 24)  # of a text from its point, in points
 MARKER, LINE = 5, 2  # half the width that a marker and a line claim, in points and pixels
+MARGIN = 0.25  # share of a figure's width that names beside the axes may take
 HEADLINE_COLUMNS = 60  # letters of a headline in a line
 
 
-def label_points(ax, points, sides=SIDES, frame=None):
+def label_points(ax, points, sides=SIDES, all_or_none=False):
     """Writes (text, x, y, style) beside each point, wherever it covers no marker, line or text of the axes.
 
-    Limits and size of the axes must be final. `frame` is the Bbox to stay in, in pixels; without it, the axes.
-    Returns the texts as Annotations, and whether every one found a free place.
+    Limits and size of the axes must be final. Returns whether every text found a free place; if not, it stands where
+    it covers least, or with `all_or_none` nothing is written.
     """
-    taken, frame = _taken(ax), frame or ax.get_window_extent()
+    taken, frame = _taken(ax), ax.get_window_extent()
     notes, free = [], True
     for text, x, y, style in points:
         note, covered = _best_place(ax, text, (x, y), style, sides, taken, frame)
         taken.append(note.get_window_extent().extents)
         notes.append(note)
         free = free and covered < 1
-    return notes, free
-
-
-def label_ends(ax, lines, beyond=False):
-    """Writes each name at the end of its line; if one finds no free place, none, and the answer is False.
-
-    `lines`: dict of name -> (x, y, colour) of the last point. `beyond`: the texts may leave the axes on the right.
-    """
-    frame = ax.get_window_extent()
-    if beyond:
-        frame = Bbox.from_extents(frame.x0, frame.y0, math.inf, frame.y1)
-    points = [(name, x, y, dict(color=colour, weight="bold")) for name, (x, y, colour) in lines.items()]
-    notes, free = label_points(ax, points, (*RIGHT, *SIDES[1:]), frame)
-    if not free:
-        for note in notes:
-            note.remove()
+    if all_or_none and not free:
+        _remove(notes)
     return free
+
+
+def label_ends(ax, lines):
+    """Writes each name to the right of its line's end, from top to bottom as the ends are; if one has no room, none.
+
+    `lines`: dict of name -> (x, y, colour) of the end. The layout makes room beside the axes. Returns whether it wrote.
+    """
+    taken, frame, point = _taken(ax), ax.get_window_extent(), ax.figure.dpi / 72
+    frame = Bbox.from_extents(frame.x0, frame.y0, frame.x1 + MARGIN * ax.figure.bbox.width, frame.y1)
+    notes = []
+    for name, (x, y, colour) in sorted(lines.items(), key=lambda line: ax.transData.transform(line[1][:2])[1]):
+        look = dict(color=colour, weight="bold", va="center", textcoords="offset points")
+        notes.append(ax.annotate(name, (x, y), (DISTANCES[0], 0), **look))
+    boxes = [note.get_window_extent() for note in notes]
+    height = max(box.height for box in boxes)
+    shifts = _shifts([(box.y0 + box.y1) / 2 for box in boxes], height)
+    for note, shift in zip(notes, shifts):
+        note.xyann = (DISTANCES[0], shift / point)
+    free = all(_covered(note.get_window_extent(), taken, frame) < 1 for note in notes)
+    if free and max(map(abs, shifts)) < 1.5 * height:
+        return True
+    _remove(notes)
+    return False
+
+
+def _shifts(heights, least):
+    """How far rising heights must move so that neighbours are `least` apart, each pair by equal parts."""
+    moved = list(heights)
+    for _ in range(100):
+        for below, above in itertools.pairwise(range(len(moved))):
+            lack = max(0, least - (moved[above] - moved[below]))
+            moved[below] -= lack / 2
+            moved[above] += lack / 2
+    return [after - before for before, after in zip(heights, moved)]
+
+
+def _remove(notes):
+    for note in notes:
+        note.remove()
 
 
 def write_headline(ax, title, distance=12):

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from architecture import Scale, plan
 from figures import canvas
 from figures.charts import draw_bar
-from figures.style import COLORS, RAMP, SERIES, plain_ticks, short, use_style, white_or_ink
+from figures.style import COLORS, RAMP, SERIES, log_scales, short, use_style, white_or_ink
 
 COSTS = {"macs": "MACs", "params": "parameters", "activations": "activations"}
 
@@ -34,7 +34,7 @@ def draw_block(block):
     fig, ax = canvas.new(WIDTH, HEIGHT)
     operators = {role: convs[0] for role, convs in roles(block).items() if role != "se"}
     first = block.expand or block.depthwise
-    maps = [(first.size, first.inputs), *((conv.output_size, conv.filters) for conv in operators.values())]
+    maps = [(first.size, first.inputs), *map(_shape, operators.values())]
 
     solid = sum(_length(*shape) for shape in maps) + GATE * bool(block.se_reduce) + PLUS * block.skip
     gap = min(LONGEST_GAP, (WIDTH - 2 * EDGE - solid) / len(operators))
@@ -66,6 +66,19 @@ def roles(block):
         "project": [block.project],
     }
     return {role: parts for role, parts in convs.items() if parts[0]}
+
+
+def _amounts(block, what):
+    """A cost of a block, such as "macs", by what its convolutions do."""
+    amounts = {}
+    for role, convs in roles(block).items():
+        amounts[role] = sum(getattr(conv, what) for conv in convs)
+    return amounts
+
+
+def _shape(conv):
+    """What a convolution makes: (resolution, channels)."""
+    return conv.output_size, conv.filters
 
 
 def _face(size, channels):
@@ -113,7 +126,7 @@ def _draw_gate(ax, block, x):
         height = 0.62 * math.sqrt(channels / wide)
         canvas.box(ax, centre - 0.26 + 0.2 * i, FLOOR - height / 2, 0.11, height, colour)
     canvas.node(ax, up, AXIS, "×", COLORS["ink"])
-    macs, params = (sum(getattr(conv, what) for conv in roles(block)["se"]) for what in ("macs", "params"))
+    macs, params = _amounts(block, "macs")["se"], _amounts(block, "params")["se"]
     ax.text(centre, FLOOR - 0.44, "squeeze-and-excitation", va="top", **canvas.NAME)
     ax.text(centre, FLOOR - 0.68, f"{wide} → {narrow} → {wide}", ha="center", va="top", size=12.5)
     ax.text(centre, FLOOR - 0.9, f"{short(macs)} MACs · {short(params)} params", ha="center", va="top", **canvas.NOTE)
@@ -145,7 +158,7 @@ def _draw_skip(ax, block, start, end, maps):
 def _draw_shares(ax, block):
     """Two bars: where the block's MACs and parameters are."""
     for y, what in ((0.5, "macs"), (0.14, "params")):
-        amounts = {role: sum(getattr(conv, what) for conv in convs) for role, convs in roles(block).items()}
+        amounts = _amounts(block, what)
         total, x, middle = sum(amounts.values()), BAR_LEFT, y + BAR / 2
         ax.text(BAR_LEFT - 0.14, middle, COSTS[what], ha="right", va="center")
         ax.text(BAR_RIGHT + 0.14, middle, short(total), ha="left", va="center")
@@ -206,13 +219,14 @@ def facts(network):
 
 def _draw_stages(network, title):
     rows, captions = _rows(network), _captions(network)
-    unit, columns = _fit(lambda unit: [_column(maps, unit) for maps in rows], WIDTH - 0.4)
+    extents = [_thickness(maps) + 2 * _overhang(maps) for maps in rows]
+    unit, columns = _fit(extents, [COLUMN if len(maps) < 10 else WIDE_COLUMN for maps in rows], WIDTH - 0.4)
     tallest = _tallest(network) * unit
     fig, ax = canvas.new(WIDTH, tallest + 2.5)
     x = (WIDTH - sum(columns)) / 2
     for row, (maps, column, (name, *texts)) in enumerate(zip(rows, columns, captions)):
         centre, colour = x + column / 2, RAMP(row / (len(rows) - 1))
-        _draw_row(ax, maps, centre - _thickness(maps, unit) / 2, 1.5 + tallest / 2, unit, colour)
+        _draw_row(ax, maps, centre - unit * _thickness(maps) / 2, 1.5 + tallest / 2, unit, colour)
         ax.text(centre, 1.22, name, va="top", **canvas.NAME)
         canvas.write_lines(ax, centre, 0.82, texts, canvas.NOTE["size"])
         x += column
@@ -240,50 +254,50 @@ def _captions(network):
 
 def _rows(network):
     """The feature maps of each row of Table 1: lists of (resolution, channels)."""
-    rows = {1: [network.stem]}
-    for block in network.blocks:
-        rows.setdefault(block.stage, []).append(block.project)
-    rows[len(rows) + 1] = [network.top]
-    return [[(conv.output_size, conv.filters) for conv in convs] for convs in rows.values()]
+    rows = [[_shape(network.stem)]]
+    for blocks in network.stages:
+        rows.append([_shape(block.project) for block in blocks])
+    return [*rows, [_shape(network.top)]]
 
 
-def _fit(columns, room):
-    """The largest unit at which the columns, a function of it, fit side by side; and their widths."""
-    units = np.geomspace(0.17, 0.01, 100)
-    unit = next((unit for unit in units if sum(columns(unit)) <= room), units[-1])
-    return unit, columns(unit)
+def _fit(extents, narrowest, room):
+    """The largest unit at which columns fit side by side, and their widths.
+
+    Each is as wide as its extent, in units, or as `narrowest`; narrower than `room` together.
+    """
+    for unit in np.geomspace(0.17, 0.01, 100):
+        columns = np.maximum(narrowest, unit * np.array(extents))
+        if columns.sum() <= room:
+            break
+    return unit, columns
 
 
 def fit_stacks(networks, room):
     """The largest unit at which networks, each with a caption, fit side by side; and the widths of their columns."""
     room -= 0.28 * (len(networks) - 1)
     caption = min(1.2, room / len(networks))
-    return _fit(lambda unit: [max(caption, _extent(network, unit)) for network in networks], room)
+    return _fit([_extent(network) for network in networks], caption, room)
+
+
+# what follows is in units
 
 
 def _tallest(network):
-    """The height of a network's first slab, which is the tallest, for a unit of 1."""
     return math.sqrt(network.stem.output_size) * (1 + canvas.RISE)
 
 
-def _thickness(maps, unit):
-    return unit * sum(THICK * math.sqrt(channels) + APART for _, channels in maps)
+def _thickness(maps):
+    return sum(THICK * math.sqrt(channels) + APART for _, channels in maps)
 
 
-def _column(maps, unit):
-    extent = _thickness(maps, unit) + canvas.LEAN * unit * math.sqrt(maps[0][0])
-    return max(extent, COLUMN if len(maps) < 10 else WIDE_COLUMN)
+def _overhang(maps):
+    """How far the face of the first slab leans to either side."""
+    return canvas.LEAN * math.sqrt(maps[0][0]) / 2
 
 
-def _extent(network, unit):
+def _extent(network):
     rows = _rows(network)
-    stacked = sum(_thickness(maps, unit) for maps in rows) + unit * BETWEEN * (len(rows) - 1)
-    return stacked + _overhang(network, unit)
-
-
-def _overhang(network, unit):
-    """How far the first slab stands out to either side of its place on the axis."""
-    return canvas.LEAN * unit * math.sqrt(network.stem.output_size) / 2
+    return sum(_thickness(maps) + BETWEEN for maps in rows) - BETWEEN + _overhang(rows[0])
 
 
 def _draw_row(ax, maps, x, y, unit, colour):
@@ -298,7 +312,7 @@ def _draw_row(ax, maps, x, y, unit, colour):
 def draw_stack(ax, network, centre, y, unit):
     """Draws all slabs of a network in a row around `centre`, `y`."""
     rows = _rows(network)
-    x = centre - _extent(network, unit) / 2 + _overhang(network, unit)
+    x = centre + unit * (_overhang(rows[0]) - _extent(network) / 2)
     for row, maps in enumerate(rows):
         x = _draw_row(ax, maps, x, y, unit, RAMP(row / (len(rows) - 1))) + unit * BETWEEN
 
@@ -322,7 +336,8 @@ def draw_scaled(scale, caption="scaled"):
 
     width, depth, times = scale.width, scale.depth, scale.resolution / 224
     laws = {"macs": depth * width**2 * times**2, "params": depth * width**2, "activations": depth * width * times**2}
-    chart = canvas.axes_in_inches(fig, 1.45, 0.62, 6.5, 1.75, xscale="log", xlim=(0.1, 1000), ylim=(-2.6, 0.6))
+    chart = canvas.axes_in_inches(fig, 1.45, 0.62, 6.5, 1.75, xlim=(0.1, 1000), ylim=(-2.6, 0.6))
+    log_scales(chart, "x", ticks=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000))
     for y, (what, law) in enumerate(laws.items()):
         count = getattr(scaled, what)
         multiple = count / getattr(base, what)
@@ -332,7 +347,6 @@ def draw_scaled(scale, caption="scaled"):
         text = f"{short(count)}  =  {multiple:.2f} × baseline"
         chart.text(1.02, -y, text, va="center", size=13, transform=chart.get_yaxis_transform())
     chart.axvline(1, color=COLORS["muted"], lw=1)
-    plain_ticks(chart.xaxis, (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000))
     chart.set_yticks([-y for y in range(len(laws))], COSTS.values())
     chart.grid(False, axis="y")
     chart.set_xlabel("multiple of the baseline, log scale (bar: counted; tick: power law)", size=12)
@@ -341,10 +355,10 @@ def draw_scaled(scale, caption="scaled"):
 
 def _draw_pair(ax, networks):
     """Two networks side by side on one scale, from the left edge on."""
-    unit, _ = _fit(lambda unit: [max(STACK_WIDTH, _extent(network, unit)) for network in networks.values()], 10.2)
+    unit, _ = _fit([_extent(network) for network in networks.values()], STACK_WIDTH, 10.2)
     unit, x = min(unit, STACK_HEIGHT / max(_tallest(network) for network in networks.values())), 0.3
     for name, network in networks.items():
-        column = max(STACK_WIDTH, _extent(network, unit)) + 0.15
+        column = max(STACK_WIDTH, unit * _extent(network)) + 0.15
         centre = x + column / 2
         draw_stack(ax, network, centre, STACKS, unit)
         ax.text(centre, 3.08, name, **canvas.CAPTION)
@@ -395,11 +409,10 @@ def draw_costs(network):
 def _percent_by_row(network, what):
     """The percentage of `what` that each kind of layer has in each row of Table 1: row -> kind -> percent."""
     last = len(network.scale.baseline.stages) + 2
-    amounts = {row: dict.fromkeys(KINDS, 0) for row in range(1, last + 1)}
+    percent, whole = {row: dict.fromkeys(KINDS, 0) for row in range(1, last + 1)}, getattr(network, what) / 100
     for block in network.blocks:
-        for kind, convs in roles(block).items():
-            amounts[block.stage][kind] += sum(getattr(conv, what) for conv in convs)
-    amounts[1][ENDS] = getattr(network.stem, what)
-    amounts[last][ENDS] = sum(getattr(conv, what) for conv in (network.top, network.predictions) if conv)
-    total = getattr(network, what)
-    return {row: {kind: 100 * amount / total for kind, amount in parts.items()} for row, parts in amounts.items()}
+        for kind, amount in _amounts(block, what).items():
+            percent[block.stage][kind] += amount / whole
+    percent[1][ENDS] = getattr(network.stem, what) / whole
+    percent[last][ENDS] = sum(getattr(conv, what) for conv in (network.top, network.predictions) if conv) / whole
+    return percent

@@ -27,6 +27,7 @@ OPERATORS = {"expand": NAVY, "depthwise": GREEN, "se": ORANGE, "project": RED, "
 SCALING = {"depth": NAVY, "width": ORANGE, "resolution": GREEN, "compound": RED}
 FAMILIES = {
     "EfficientNet": RED,
+    "B0 to B7": RED,
     "EfficientNetV2": PURPLE,
     "ResNet": NAVY,
     "RegNetY": ORANGE,
@@ -97,21 +98,20 @@ def short(number):
     return f"{value:.{decimals}f}{suffix}"
 
 
-def plain_ticks(axis, values=None):
-    """Ticks of a log axis as plain numbers: at `values`, else at 1, 2, 5, 10 ... or, over many decades, at 1, 10 ..."""
-    low, high = axis.get_view_interval()
-    steps = (1, 2, 5) if high / low < 300 else (1,)
-    axis.set_major_locator(ticker.FixedLocator(values) if values else ticker.LogLocator(subs=steps))
-    axis.set_minor_locator(ticker.NullLocator())
-    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+def log_scales(ax, names, ticks=None):
+    """Makes the axes among `names`, "x", "y", "xy" or "", logarithmic, with plain numbers.
 
-
-def log_scales(ax, names):
-    """Makes the axes among `names`, "x", "y", "xy" or "", logarithmic, with plain numbers."""
+    They stand at `ticks`, else at 1, 2, 5, 10 ... or, over many decades, at 1, 10 ...
+    """
     ax.autoscale_view()
     for name in names:
         ax.set(**{f"{name}scale": "log"})
-        plain_ticks(getattr(ax, f"{name}axis"))
+        axis = getattr(ax, f"{name}axis")
+        low, high = axis.get_view_interval()
+        steps = (1, 2, 5) if high / low < 300 else (1,)
+        axis.set_major_locator(ticker.FixedLocator(ticks) if ticks else ticker.LogLocator(subs=steps))
+        axis.set_minor_locator(ticker.NullLocator())
+        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def show(fig, alt):

@@ -58,6 +58,13 @@ def test_curves_puts_measured_values_in_the_colour_of_their_line(log):
     check_layout(fig)
 
 
+def test_the_legend_shows_lines_and_markers_as_they_are():
+    points = ([1, 2], [1, 2])
+    fig = charts.curves({"both": points, "line": points}, "x", "y", measured={"both": points, "dots": points})
+    shown = [(handle.get_linestyle(), handle.get_marker()) for handle in fig.axes[0].get_legend().legend_handles]
+    assert shown == [("-", "o"), ("--", ""), ("None", MARKERS[2])]
+
+
 def test_one_curve_needs_no_legend():
     assert not legend(charts.curves({"only": ([1, 2], [1, 2])}, "x", "y"))
     assert not legend(charts.curves({"only": ([1, 2], [1, 2])}, "x", "y", title="It rises"))
@@ -74,10 +81,25 @@ def test_a_headline_brings_the_names_to_the_lines(measured):
     assert headline(fig) == title and not legend(fig)
     check_layout(fig)
     ax = fig.axes[0]
-    for text, (name, (x, y)) in zip(ax.texts, GROWTH.items(), strict=True):
+    assert {text.get_text() for text in ax.texts} == set(GROWTH)
+    for text in ax.texts:
+        x, y = GROWTH[text.get_text()]
         box, end = text.get_window_extent(), ax.transData.transform((x[-1], y[-1]))
-        assert text.get_text() == name and to_hex(text.get_color()) == COLORS[name].lower()
+        assert to_hex(text.get_color()) == COLORS[text.get_text()].lower()
         assert 0 < box.x0 - end[0] < 40 and abs(box.y0 + box.y1 - 2 * end[1]) / 2 < 40
+
+
+def test_long_names_do_not_squeeze_the_chart():
+    names = {f"{name} devices, one of them killed, continued": points for name, points in GROWTH.items()}
+    fig = charts.curves(names, "growth", "counted / promised", title="They meet")
+    check_layout(fig)
+    assert fig.axes[0].get_position().width > 0.6
+
+
+def test_a_line_that_breaks_off_is_named_where_it_does():
+    fig = charts.curves({"short": ([3, 1, 2], [np.nan, 1, 2]), "long": (range(1, 4), [0, 0, 0])}, "x", "y", title="Gap")
+    assert {text.get_text(): text.xy for text in fig.axes[0].texts} == {"short": (2, 2), "long": (3, 0)}
+    check_layout(fig)
 
 
 def test_names_that_do_not_fit_at_the_ends_stand_in_a_legend():
@@ -107,6 +129,8 @@ def test_tradeoff_shows_each_point_in_each_panel(log):
         assert [line.get_linestyle() for line in ax.lines] == ["-", "None"]
     assert legend(fig) == list(FAMILIES)
     assert "time (ms)" in words(fig) and words(fig).count("top-1 (%)") == 1
+    written = [any(tick.label1.get_visible() for tick in ax.yaxis.get_major_ticks()) for ax in fig.axes]
+    assert written == [True, False], "panels share y, and the first one says it"
     check_layout(fig)
 
 
@@ -231,8 +255,9 @@ def test_class_activation_is_hot_where_the_heat_is():
     laid_over = np.asarray(fig.axes[1].images[1].get_array())
     assert laid_over.shape == (60, 80)
     assert laid_over[0, -1] == 1 and laid_over[-1, -1] == laid_over[0, 0] == 0
-    # halfway between the centres of two cells, the mean of both: columns 56 and 72, rows 10 and 30
-    assert laid_over[0, 63:65].mean() == pytest.approx(0.5) and laid_over[19:21, -1].mean() == pytest.approx(0.5)
+    # linear between the centres of the cells, which lie at columns 56 and 72 and at rows 10 and 30
+    assert laid_over[0, 63:65] == pytest.approx([7.5 / 16, 8.5 / 16])
+    assert laid_over[19:21, -1] == pytest.approx([10.5 / 20, 9.5 / 20])
     assert heat.max() == 7, "what it is given stays as it is"
 
 

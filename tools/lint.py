@@ -1,31 +1,34 @@
-"""Rules for notebooks as documents. A rule takes a Notebook and yields one message per offence."""
+"""Rules for notebooks as documents: what every lesson has, and what no lesson contains.
 
+    python tools/lint.py                          all of notebooks/
+    python tools/lint.py notebooks/01_*.ipynb     some
+    python tools/lint.py --rules                  what is checked
+
+A rule takes a Notebook and yields one message for each offence; the exit status is 1 if there is one.
+"""
+
+import argparse
 import ast
-import base64
 import builtins
 import copy
 import re
-import struct
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import nbformat
 
-import exercises
 from execute import CELL_METADATA, KERNELSPEC, badge, setup_cell
+from markup import dead_links, foreign_places, images_without_alt, prose
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
 
 SECTIONS = ("What you will be able to do", "Before you start", "In this notebook we", "Exercises", "References")
-SLIDE_WIDTH, SLIDE_HEIGHT = 1400, 1000  # as in the README's command
 SLIDES = ("slide", "subslide", "fragment", "skip", "notes", "-")
 EXEMPT_TAGS = {"nbval-ignore-output", "nbval-skip"}
 EXEMPT_COMMENT = re.compile(r"^\s*#\s*(NBVAL_IGNORE_OUTPUT|NBVAL_SKIP|PYTEST_VALIDATE_IGNORE_OUTPUT)", re.M | re.I)
-# written so that this file does not contain what it forbids
-MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:work|root|tmp|home|Users|private|var)/|\b[A-Z]:\\{1,2}[A-Za-z]\w+")
-INTERNAL = re.compile(r"(?<![\w/-])(?:\.\./)*share[d]/|\bpy[p]i\.org|pythonhoste[d]\.org|registry\.npmj[s]")
-MARKDOWN_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\]|!\[[^\]]*\]\([^)]*\))*)\]\(\s*<?([^)\s>]+)>?[^)]*\)")
-HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.I)
-HTML_TARGET = re.compile(r"""<(?:img|a|source)\b[^>]*?\b(?:src|href)\s*=\s*["']([^"']+)""", re.I)
 
 CHECK_CALL = re.compile(r"""^check\(["']([^"']+)""", re.M)
 
@@ -77,11 +80,6 @@ def is_exempt(cell):
     return bool(tags(cell) & EXEMPT_TAGS or EXEMPT_COMMENT.search(cell.source))
 
 
-def prose(source):
-    """Markdown without its code blocks, so that code is not taken for links or words."""
-    return re.sub(r"`[^`\n]*`", " ", re.sub(r"^ *```.*?^ *```", " ", source, flags=re.M | re.S))
-
-
 def texts(output):
     """Every text of an output: streams, errors, and the text of each mime type."""
     yield output.get("text", "")
@@ -99,7 +97,7 @@ def valid_file(notebook):
     """A valid notebook of format 4.5 or later; each cell has an id of its own."""
     nb = notebook.nb
     if (nb.nbformat, nb.nbformat_minor) < (4, 5):
-        yield f"format {nb.nbformat}.{nb.nbformat_minor}, not 4.5: run src/execute.py on it"
+        yield f"format {nb.nbformat}.{nb.nbformat_minor}, not 4.5: run tools/execute.py on it"
     ids = [cell.get("id") for cell in nb.cells]
     for i, cell_id in enumerate(ids):
         if not cell_id or ids.count(cell_id) > 1:
@@ -116,14 +114,14 @@ def clean_metadata(notebook):
     """Kernel python3, and nothing that an editor or a run left behind."""
     metadata = notebook.nb.metadata
     if dict(metadata.get("kernelspec", {})) != KERNELSPEC:
-        yield f"kernelspec is {dict(metadata.get('kernelspec', {}))}, not {KERNELSPEC}: run src/execute.py on it"
+        yield f"kernelspec is {dict(metadata.get('kernelspec', {}))}, not {KERNELSPEC}: run tools/execute.py on it"
     for key in sorted(set(metadata) - {"kernelspec", "language_info"}):
-        yield f"metadata has {key!r}: run src/execute.py on it"
+        yield f"metadata has {key!r}: run tools/execute.py on it"
     if dict(metadata.get("language_info", {})) != {"name": "python"}:
-        yield "language_info holds more than the name: run src/execute.py on it"
+        yield "language_info holds more than the name: run tools/execute.py on it"
     for i, cell in enumerate(notebook.nb.cells):
         for key in sorted(set(cell.metadata) - set(CELL_METADATA)):
-            yield f"cell {i} has metadata {key!r}: run src/execute.py on it"
+            yield f"cell {i} has metadata {key!r}: run tools/execute.py on it"
 
 
 @rule
@@ -145,11 +143,11 @@ def small_file(notebook):
 def executed_in_order(notebook):
     """Every code cell was executed, once, from top to bottom, without error."""
     if notebook.code and all(cell.execution_count is None for _, cell in notebook.code):
-        yield "was never executed: run src/execute.py on the notebook"
+        yield "was never executed: run tools/execute.py on the notebook"
         return
     for n, (label, cell) in enumerate(notebook.code, start=1):
         if cell.execution_count != n:
-            yield f"{label} has execution_count {cell.execution_count}, not {n}: run src/execute.py on the notebook"
+            yield f"{label} has execution_count {cell.execution_count}, not {n}: run tools/execute.py on the notebook"
         if "raises-exception" not in tags(cell):
             for output in cell.outputs:
                 if output.output_type == "error":
@@ -184,7 +182,7 @@ def setup_cell_is_the_same(notebook):
         return
     label, first = notebook.code[0]
     if first.source.strip() != setup_cell():
-        yield f"{label} is not the setup cell: paste what `python src/execute.py --setup-cell` prints"
+        yield f"{label} is not the setup cell: paste what `python tools/execute.py --setup-cell` prints"
     if "nbval-ignore-output" not in tags(first):
         yield f"{label}: the setup cell prints versions; tag it nbval-ignore-output"
     if sum(cell.source.count("sys.path") for _, cell in notebook.code) > first.source.count("sys.path"):
@@ -220,8 +218,8 @@ def no_machine_paths(notebook):
         where = [("source", cell.source)]
         where += [("output", text) for output in cell.get("outputs", []) for text in texts(output)]
         for kind, text in where:
-            for match in (*MACHINE_PATH.finditer(text), *INTERNAL.finditer(text)):
-                yield f"cell {i}, {kind}: {text[match.start() : match.end() + 20]!r} means nothing on another machine"
+            for place in foreign_places(text):
+                yield f"cell {i}, {kind}: {place!r} means nothing on another machine"
 
 
 # ---------------------------------------------------------------- the lesson
@@ -275,6 +273,8 @@ def predict_first(notebook):
 @rule
 def exercise_cells_are_stubs(notebook):
     """Each exercise of the lesson has its cell: the stub and its check, nothing else."""
+    import exercises  # starts TensorFlow: not for --help
+
     called = {}
     for label, cell in notebook.code:
         for number in CHECK_CALL.findall(cell.source):
@@ -291,12 +291,14 @@ def exercise_cells_are_stubs(notebook):
     if list(called) != wanted:
         yield f"exercises are {list(called)}, expected {wanted}, in this order"
     if not wanted:
-        yield f"lesson {notebook.lesson} has no exercises in src/exercises.py"
+        yield f"lesson {notebook.lesson} has no exercises in src/exercises/"
 
 
 @rule
 def exercise_names_are_imported(notebook):
     """What a solution uses (np, plan, ...) is defined in the notebook before the exercise."""
+    import exercises
+
     known = set(dir(builtins))
     for label, cell in notebook.code:
         try:
@@ -304,27 +306,34 @@ def exercise_names_are_imported(notebook):
         except SyntaxError as error:
             yield f"{label} is not Python: {error.msg}"
             continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                known |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-                known.add(node.name)
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                known.add(node.id)
+        known |= bound_names(tree)
         for number in CHECK_CALL.findall(cell.source):
             if number in exercises.EXERCISES:
-                missing = sorted(used_names(exercises.find(number).solution) - known)
+                missing = sorted(used_names(ast.parse(exercises.find(number).solution)) - known)
                 if missing:
                     yield f"{label}: the solution of {number} uses {', '.join(missing)}, not imported above it"
 
 
-def used_names(source):
-    """The names that a source reads but does not bind itself."""
-    nodes = list(ast.walk(ast.parse(source)))
-    bound = {node.arg for node in nodes if isinstance(node, ast.arg)}
-    bound |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
-    bound |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return {node.id for node in nodes if isinstance(node, ast.Name)} - bound - set(dir(builtins))
+def bound_names(tree):
+    """The names that code imports, defines or assigns; not the arguments of its functions."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def used_names(tree):
+    """The names that code reads without binding them itself, Python's own left out."""
+    nodes = list(ast.walk(tree))
+    arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return (
+        {node.id for node in nodes if isinstance(node, ast.Name)} - bound_names(tree) - arguments - set(dir(builtins))
+    )
 
 
 @rule
@@ -334,35 +343,11 @@ def markdown_images_have_alt(notebook):
         yield from (f"{label}: {message}" for message in images_without_alt(prose(cell.source)))
 
 
-def images_without_alt(text):
-    for image, alt, target in re.findall(r"(!)\[([^\]]*)\]\(([^)]*)\)", text):
-        if image and not alt.strip():
-            yield f"image {target} has no alt text"
-    for tag in HTML_IMAGE.findall(text):
-        if not re.search(r"""\balt\s*=\s*["'][^"']*\w""", tag, re.I):
-            yield f"image {tag} has no alt text"
-
-
 @rule
 def local_links_exist(notebook):
     """Links to files of the repository lead somewhere."""
     for label, cell in notebook.markdown:
         yield from (f"{label}: {message}" for message in dead_links(prose(cell.source), notebook.folder))
-
-
-def link_targets(text):
-    """Targets of Markdown links and images, also of a badge inside a link, and of HTML ones."""
-    for _, inner, target in MARKDOWN_LINK.findall(text):
-        yield target
-        yield from link_targets(inner)
-    yield from HTML_TARGET.findall(text)
-
-
-def dead_links(text, folder):
-    for target in link_targets(text):
-        path = target.split("#")[0].split("?")[0]
-        if path and not re.match(r"[a-z][a-z0-9+.-]*:", target, re.I) and not (folder / path).exists():
-            yield f"link to {target}: no such file from {folder.name}/"
 
 
 @rule
@@ -380,67 +365,6 @@ def slides_marked(notebook):
 
 
 @rule
-def slides_fit(notebook):
-    """No slide is higher than the screen, unless it is a single cell, which the deck scrolls."""
-    cells = notebook.nb.cells
-    for slide in slides(cells):
-        total = sum(height(cells[i]) for i in slide)
-        if total > SLIDE_HEIGHT and len(slide) > 1:
-            span, limit = f"cell {slide[0]} to cell {slide[-1]}", f"{total:.0f} pixels high, of {SLIDE_HEIGHT}"
-            yield f"the slide from {span} is some {limit}: mark one of its cells 'subslide'"
-
-
-def slides(cells):
-    """The slides that are shown, each a list of cell numbers."""
-    found = [[]]
-    for i, cell in enumerate(cells):
-        kind = cell.metadata.get("slideshow", {}).get("slide_type")
-        if kind in ("slide", "subslide"):
-            found.append([])
-        if kind not in ("skip", "notes"):
-            found[-1].append(i)
-    return [slide for slide in found if slide]
-
-
-def height(cell):
-    """About how many pixels a cell takes of a slide SLIDE_WIDTH x SLIDE_HEIGHT, folded answers closed.
-
-    Least squares over 755 cells in Chromium; the error is 20 pixels for text and 11 for code (standard deviations).
-    """
-    if cell.cell_type == "code":
-        printed = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs if not png_size(o)]
-        lines = sum(text.rstrip().count("\n") + 1 for text in printed)
-        sizes = [png_size(output) for output in cell.outputs if png_size(output)]
-        drawn = sum(high * min(1, 1280 / wide) for wide, high in sizes)
-        return 32 + 23 * (cell.source.count("\n") + 1) + 24 * lines + 1.1 * drawn + 20 * len(cell.outputs)
-    total = 5 + 90 * cell.source.count("![")  # a badge or a picture
-    for part in re.split(r"\n\s*\n", visible(cell.source)):
-        heading, _, rest = part.strip().partition("\n") if part.strip().startswith("#") else ("", "", part.strip())
-        total += 78 if heading else 0
-        if rest.startswith("$$"):
-            total += 59
-        elif "|" in rest.split("\n")[0]:
-            total += 17 + 33 * rest.count("\n")
-        elif rest:
-            items = re.split(r"\n(?=\s*(?:[-*]|\d+\.) )", rest)
-            total += 17 + sum(33.5 * -(-len(item) // 125) for item in items)
-    return total
-
-
-def visible(source):
-    """Markdown as it takes room: folded answers closed, links without their targets."""
-    source = re.sub(r"(<details>\s*<summary>.*?</summary>).*?</details>", r"\1", source, flags=re.S)
-    return re.sub(r"\]\([^)]*\)", "]", source)
-
-
-def png_size(output):
-    """(width, height) of the picture in an output, None where there is none."""
-    data = "".join(output.get("data", {}).get("image/png", ""))
-    header = base64.b64decode(data[:32])
-    return struct.unpack(">II", header[16:24]) if len(header) == 24 else None
-
-
-@rule
 def length(notebook):
     """Between 650 and 2,600 words."""
     words = sum(count_words(cell.source) for _, cell in notebook.markdown)
@@ -452,3 +376,42 @@ def count_words(source):
     text = re.sub(r"^ *```.*?^ *```", " ", source, flags=re.M | re.S)
     text = re.sub(r"\]\([^)]*\)|<[^>]+>|\$\$.*?\$\$|\$[^$\n]*\$", " ", text, flags=re.S)
     return len(re.findall(r"[^\W\d_][\w'’-]*", text))
+
+
+# ---------------------------------------------------------------- the program
+
+
+def offences(path):
+    """(name of the rule, message) of each offence in one notebook."""
+    notebook = Notebook.read(path)
+    for name, check in RULES.items():
+        for message in check(notebook):
+            yield name, message
+
+
+def main(arguments=None):
+    """Prints the offences in the notebooks that are named, or in all. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Checks notebooks as documents: form, sections, links, exercises.")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="files to check; all of notebooks/ if none is named")
+    parser.add_argument("--rules", action="store_true", help="print what is checked")
+    options = parser.parse_args(arguments)
+    if options.rules:
+        for name, check in RULES.items():
+            print(f"{name:27} {check.__doc__}")
+        return 0
+    paths = options.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb"))
+    missing = [str(path) for path in paths if path.suffix != ".ipynb" or not path.is_file()]
+    if missing or not paths:
+        print(f"lint.py: not a notebook: {', '.join(missing) or 'notebooks/ is empty'}.", file=sys.stderr)
+        return 2
+    count = 0
+    for path in paths:
+        for name, message in offences(path):
+            count += 1
+            print(f"{path.name}: {name}: {message}")
+    print(f"{len(paths)} notebooks, {len(RULES)} rules, {count} offences")
+    return int(count > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

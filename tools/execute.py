@@ -1,12 +1,13 @@
 """Executes notebooks and saves them in place, with everything that changes from run to run left out.
 
-    python src/execute.py                          all of notebooks/
-    python src/execute.py notebooks/01_*.ipynb     some
-    python src/execute.py --setup-cell             prints the setup cell that every notebook starts with
+    python tools/execute.py                          all of notebooks/
+    python tools/execute.py notebooks/01_*.ipynb     some
+    python tools/execute.py --setup-cell             prints the setup cell that every notebook starts with
 
 A notebook that raises is not saved; the exit status is then 1.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -15,7 +16,14 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+from atomic import write_atomically
+
 KERNELSPEC = dict(display_name="Python 3 (ipykernel)", language="python", name="python3")
 CELL_METADATA = ("jupyter", "slideshow", "tags")  # the rest is what editors and runs leave behind
 TIMEOUT = 1800  # seconds for one cell
@@ -56,12 +64,6 @@ def badge(file_name):
 
 def execute(path):
     """Executes one notebook and saves it. Returns (seconds, peak bytes of its kernel or None, error or None)."""
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-
-    from atomic import write_atomically
-
     path = Path(path)
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
@@ -126,16 +128,25 @@ def _quiet():
     os.environ.pop("MPLBACKEND", None)  # the kernel draws inline
 
 
-def main(arguments):
+def main(arguments=None):
     """Executes the notebooks that are named, or all. Returns the exit status."""
-    if arguments == ["--setup-cell"]:
+    parser = argparse.ArgumentParser(description="Executes notebooks and saves them in place, in clean form.")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="files to execute; all of notebooks/ if none is named")
+    parser.add_argument("--setup-cell", action="store_true", help="print the cell that every notebook starts with")
+    options = parser.parse_args(arguments)
+    if options.setup_cell:
         print(setup_cell())
         return 0
-    paths = [Path(name) for name in arguments] or sorted((ROOT / "notebooks").glob("*.ipynb"))
+    paths = options.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb"))
     missing = [str(path) for path in paths if path.suffix != ".ipynb" or not path.is_file()]
     if missing or not paths:
         print(f"execute.py: not a notebook: {', '.join(missing) or 'notebooks/ is empty'}.", file=sys.stderr)
         return 2
+    return int(_execute_each(paths) > 0)
+
+
+def _execute_each(paths):
+    """Executes and reports one after the other. Returns how many failed."""
     failed = 0
     # one process per notebook: the peak memory of children is then that of its one kernel
     with ProcessPoolExecutor(1, get_context("spawn"), initializer=_quiet, max_tasks_per_child=1) as pool:
@@ -147,8 +158,8 @@ def main(arguments):
             if error:
                 failed += 1
                 print(error, file=sys.stderr)
-    return int(failed > 0)
+    return failed
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

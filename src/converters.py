@@ -1,0 +1,96 @@
+"""What becomes of a Keras graph outside Keras: a TensorFlow function of constants, and from it ONNX and LiteRT.
+
+`export.save` and `export.compiled` are what to call; here is what they need to know of each converter. A graph is a
+functional model that takes one array and gives one.
+"""
+
+import logging
+import os
+import warnings
+from contextlib import contextmanager
+from types import ModuleType
+
+import keras
+import numpy as np
+
+from architecture import require
+
+
+def tensorflow_module() -> ModuleType:
+    """The module tensorflow. Raises RuntimeError, in one line, if Keras runs on another backend."""
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(f"the Keras backend is {keras.backend.backend()}; allowed: tensorflow (KERAS_BACKEND).")
+    import tensorflow
+
+    return tensorflow
+
+
+def frozen(graph: keras.Model, batch: int | None = None):
+    """The model in inference as a TensorFlow function of images whose weights are constants; `batch` None for any."""
+    tf = tensorflow_module()
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    spec = tf.TensorSpec((batch, *graph.inputs[0].shape[1:]), graph.inputs[0].dtype)
+    call = tf.function(lambda images: graph(images, training=False), autograph=False)
+    return convert_variables_to_constants_v2(call.get_concrete_function(spec))
+
+
+def onnx(graph: keras.Model) -> bytes:
+    """An ONNX file, for any number of images. Needs onnx and tf2onnx."""
+    # from the frozen graph: Keras's own export traces some models in training mode, and changes their averages
+    import tf2onnx
+
+    call = frozen(graph)
+    start, end = call.inputs[0].name, call.outputs[0].name
+    found, _ = tf2onnx.convert.from_graph_def(
+        call.graph.as_graph_def(),
+        name=graph.name,
+        input_names=[start],
+        output_names=[end],
+        tensors_to_rename={start: "images", end: "outputs"},
+    )
+    return found.SerializeToString()
+
+
+def litert(graph: keras.Model, calibration: np.ndarray | None = None) -> bytes:
+    """A .tflite file, for one image at a time; of 8-bit integers if there are images for calibration."""
+    tf = tensorflow_module()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen(graph, batch=1)], tf.Module())
+    if calibration is not None:
+        _require_finite(converter.convert(), calibration)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([image[None]] for image in calibration)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]  # or an error: no layer stays float
+    return converter.convert()
+
+
+def _require_finite(content, calibration):
+    """ValueError if a map is infinite: dividing its range into 255 steps, the converter would end Python itself."""
+    lite = tensorflow_module().lite
+    plain = lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # a delegate hides the maps
+    options = dict(experimental_preserve_all_tensors=True, experimental_op_resolver_type=plain)
+    interpreter = lite.Interpreter(model_content=content, num_threads=os.cpu_count(), **options)
+    interpreter.allocate_tensors()
+    for image in calibration:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
+        interpreter.invoke()
+        for details in interpreter.get_tensor_details():
+            largest = float(np.abs(interpreter.get_tensor(details["index"])).max(initial=0))
+            name = f"the largest value of {details['name']}"
+            require(np.isfinite(largest), name, largest, "finite maps, so that integers can share the range")
+
+
+@contextmanager
+def quiet():
+    """Converters warn of what their own calls do, name temporary folders, and list what we refuse in one line."""
+    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for logger in loggers:
+                logger.setLevel("CRITICAL")
+            yield
+        finally:
+            for logger, level in zip(loggers, levels):
+                logger.setLevel(level)

@@ -1,0 +1,203 @@
+"""Answers: a learner's function run with care, its results compared with others, and both put into words."""
+
+import ast
+import copy
+import inspect
+import linecache
+import signal
+import textwrap
+import threading
+import traceback
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+
+NO_NUMBERS = (str, bytes, complex, type(None))
+SHORT = ((1,), (2,), (3,), (4,))  # shapes that are shown in full
+SECONDS = 5  # for one call; the slowest solution takes a tenth of a second
+
+
+# ---------------------------------------------------------------- running
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The result of a call that raised. An oracle returns it where an answer has to raise."""
+
+    error: BaseException
+
+
+class TimeUp(BaseException):
+    """A call took too long. No Exception, so that no `except Exception` in an answer catches it."""
+
+
+def attempt(function, args):
+    """What a call returns, or Raised: on copies, without warnings, with a limit of time. Ctrl-C still interrupts."""
+    copies = copy.deepcopy(args)
+    try:
+        with _time_limit(SECONDS), np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(*copies)
+    except (Exception, SystemExit, TimeUp) as error:
+        return Raised(error)
+
+
+@contextmanager
+def _time_limit(seconds):
+    """Raises TimeUp after some seconds; does nothing outside the main thread, and where there are no such alarms."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number, frame):
+        raise TimeUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    # again every second, should a bare `except:` have caught the first
+    timer_before = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer_before)
+
+
+def is_stub(function, source, name):
+    """Whether a function is what the source of a stub defines, untouched."""
+    scope = {}
+    exec(source, scope)
+    ours, theirs = scope[name].__code__, getattr(function, "__code__", None)
+    return all(getattr(ours, part) == getattr(theirs, part, None) for part in ("co_code", "co_consts", "co_names"))
+
+
+def left_open(function, results):
+    """Whether a `...` is left in a function: in its source, but not inside an index, or else in what it gives."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):  # no source, as of a built-in function, or a lambda torn out of its line
+        return any(_is_open(result) for result in results)
+    indices = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Subscript) for part in ast.walk(node.slice)}
+    return any(getattr(node, "value", None) is ... and id(node) not in indices for node in ast.walk(tree))
+
+
+def _is_open(result):
+    if isinstance(result, Raised):
+        return "ellipsis" in str(result.error).lower()
+    return any(part is ... for part in (result if isinstance(result, tuple) else (result,)))
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def same(got, right):
+    """Whether two results agree: equal shape and, to 5 digits, equal real numbers; or equal texts, None, errors."""
+    if isinstance(got, Raised) and isinstance(right, Raised):
+        return type(got.error) is type(right.error) and str(right.error) in ("", str(got.error))
+    for kind in (Raised, str, type(None)):
+        if isinstance(got, kind) or isinstance(right, kind):
+            return isinstance(got, kind) and isinstance(right, kind) and got == right
+    got, right = numbers(got), numbers(right)
+    if got is None or right is None or got.shape != right.shape:
+        return False
+    largest = np.abs(right[np.isfinite(right)]).max(initial=0)
+    return np.allclose(got, right, rtol=1e-5, atol=1e-6 * largest, equal_nan=True)
+
+
+def numbers(value):
+    """A value as an array of floats, or None if it holds anything but real numbers."""
+    try:
+        array = np.asarray(value)
+        objects = array.flat if array.dtype.kind == "O" else ()
+        if array.dtype.kind in "cSUMm" or any(isinstance(element, NO_NUMBERS) for element in objects):
+            return None  # a cast to float would read texts, drop imaginary parts, and make NaN of None
+        return array.astype(float)
+    except Exception:  # ragged, 10**400, symbolic, or an object with faults of its own
+        return None
+
+
+# ---------------------------------------------------------------- putting into words
+
+
+def call(name, args):
+    """A call in words, as `name(7, array (5, 5, 2))`."""
+
+    def word(arg):
+        if isinstance(arg, np.ndarray):
+            return f"array {arg.shape}"
+        if isinstance(arg, str):
+            return f'"{arg}"'
+        if isinstance(arg, list) and len(arg) > 4:
+            return f"a list of {len(arg)}"
+        return f"{arg:_}" if isinstance(arg, Real) and not isinstance(arg, bool) else f"{arg}"
+
+    return f"{name}({', '.join(map(word, args))})"
+
+
+def failure(error):
+    """In words: what a call raised, and where."""
+    if isinstance(error, TimeUp):
+        return f"was still running after {SECONDS} seconds: is there a loop that never ends?"
+    if isinstance(error, SystemExit):
+        return "ended with exit(): return the result, and leave Python running"
+    reason = (str(error).splitlines() or ["no message"])[0][:100].rstrip(". ,")
+    line = _line_that_raised(error)
+    return f"raised {type(error).__name__}: {reason}" + (f', in the line "{line}"' if line else "")
+
+
+def _line_that_raised(error):
+    """The learner's line where an error started; empty if its source is not known."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    own = [frame for frame in frames if frame.filename == frames[0].filename]
+    return linecache.getline(own[-1].filename, own[-1].lineno).strip() if own else ""
+
+
+def describe(value):
+    """A value in a few words, on one line."""
+    array = numbers(value)
+    if isinstance(value, (tuple, list)) and len(value) <= 4 or (array is not None and array.shape in SHORT):
+        return f"({', '.join(map(describe, value))})"
+    if array is not None and array.ndim:
+        return f"an array of shape {array.shape}"
+    if isinstance(value, Integral) and abs(value) >= 10**15:
+        return f"a number of {len(str(abs(int(value)))):,} digits" if abs(value) < 10**4000 else "a huge number"
+    if array is None:
+        try:
+            return " ".join(repr(value).split())[:60]
+        except Exception:
+            return f"an object of type {type(value).__name__}"
+    if isinstance(value, (bool, np.bool_)):
+        return str(value)
+    number = float(array)
+    return f"{int(number):,}" if number.is_integer() and abs(number) < 1e15 else f"{number:.4g}"
+
+
+def difference(got, right, name=""):
+    """In words: `7, not 8`, where arrays differ at their first place. name: of a part of the result, said before it."""
+    found, wanted = numbers(got), numbers(right)
+    alike = found is not None and wanted is not None and found.shape == wanted.shape
+    if alike and wanted.ndim and wanted.shape not in SHORT:
+        place = _first_difference(found, wanted)
+        value, other = describe(np.asarray(got)[place]), describe(np.asarray(right)[place])
+        where = f"[{', '.join(map(str, place))}]"
+        return f"{name}{where} = {value}, not {other}" if name else f"{value} at {where}, not {other}"
+    value, other = describe(got), describe(right)
+    if alike and value == other and isinstance(got, Real):
+        value, other = f"{found:.8g}", f"{wanted:.8g}: do not round"
+    elif isinstance(got, (str, bytes)) and not isinstance(right, str):
+        other += ": that is text"
+    elif found is None and wanted is not None and got is not None:
+        other += ": that is not made of real numbers"
+    return f"{name} = {value}, not {other}" if name else f"{value}, not {other}"
+
+
+def _first_difference(found, wanted):
+    """The first place at which two arrays of one shape differ; before all others, where one is not finite."""
+    tolerance = 1e-5 * np.abs(wanted) + 1e-6 * np.abs(wanted).max()
+    unequal = ~(np.abs(found - wanted) <= tolerance)  # NaN is unequal, too
+    broken = unequal & ~np.isfinite(found)
+    unequal = broken if broken.any() else unequal
+    return tuple(int(index) for index in np.unravel_index(np.argmax(unequal), wanted.shape))

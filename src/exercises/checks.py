@@ -1,0 +1,143 @@
+"""Checks: what notebooks call, and how an answer is judged."""
+
+from numbers import Integral
+
+from architecture import require
+from exercises.answers import Raised, TimeUp, attempt, call, describe, difference, failure, is_stub, left_open, same
+from exercises.cards import EXERCISES
+
+
+def check(number, answer):
+    """Prints one line about an answer. Never raises on account of the answer."""
+    try:
+        find(number)
+    except ValueError as error:
+        print(error)
+    else:
+        print(verdict(number, answer)[1])
+
+
+def hint(number, level=1):
+    """Prints one hint; each level says more than the one before."""
+    try:
+        hints = find(number).hints
+        exists = isinstance(level, Integral) and 1 <= level <= len(hints)
+        require(exists, "level", level, f"1 to {len(hints)}")
+    except ValueError as error:
+        print(error)
+    else:
+        print(f"Hint {level} of {len(hints)}: {hints[level - 1]}")
+
+
+def solution(number):
+    """Prints one right answer."""
+    try:
+        print(find(number).solution)
+    except ValueError as error:
+        print(error)
+
+
+def stub(number):
+    """The source that the learner starts from."""
+    return find(number).stub
+
+
+def cell(number):
+    """The whole exercise cell of a notebook: the stub and its check."""
+    return f'{stub(number)}\n\n\ncheck("{number}", {find(number).name})'
+
+
+def find(number):
+    """The entry of an exercise, "1.1" meaning "01.1". Raises ValueError if there is none."""
+    full = number.zfill(4) if isinstance(number, str) else None
+    near = [other for other in EXERCISES if full and other[:2] == full[:2]] or list(EXERCISES)
+    require(full in EXERCISES, "exercise", number, f'"{near[0]}" to "{near[-1]}"')
+    return EXERCISES[full]
+
+
+def verdict(number, answer):
+    """Returns (right, line): whether the answer is right, and what `check` prints about it.
+
+    An exception from a card (its inputs, oracle or rows) is no fault of the answer, and is raised.
+    """
+    entry = find(number)
+    number, stuck = entry.number, f'Stuck? hint("{entry.number}")'
+    if answer is ... or is_stub(answer, entry.stub, entry.name):
+        holes = "the ..." if entry.stub.count("...") == 1 else "each ..."
+        return False, f"○ {number} not answered yet: replace {holes} in {entry.name}. {stuck}"
+    if not callable(answer):
+        wanted = f'check("{number}", {entry.name})'
+        return False, f"✗ {number} wants the function itself, {wanted}, not {describe(answer)}."
+    results = _results(answer, entry.cases)
+    got = [entry.parts(result) for result in results]
+    if any(all(map(_agree, got, right)) for right in entry.right):
+        return True, f"✓ {number} {entry.name}: {entry.praise}"
+    if left_open(answer, results):
+        return False, f"○ {number} not finished: a ... is left in {entry.name}. {stuck}"
+    return False, f"✗ {number} {_explain(entry, got)}"
+
+
+def _results(answer, cases):
+    results = []
+    for args in cases:
+        results.append(attempt(answer, args))
+        if isinstance(results[-1], Raised) and isinstance(results[-1].error, TimeUp):
+            break  # one wait is enough
+    return results
+
+
+def _agree(one, other):
+    """Whether two results, as tuples of parts, agree."""
+    return len(one) == len(other) and all(map(same, one, other))
+
+
+def _explain(entry, got):
+    """In words: the first call with a wrong result, and the mistake that it looks like."""
+    wrong = [i for i, parts in enumerate(got) if not any(_agree(parts, right[i]) for right in entry.right)]
+    wrong = wrong or list(range(len(got)))  # here right for one right answer, there for another
+    first, right = wrong[0], entry.right[0]
+    line = f"{call(entry.name, entry.cases[first])} {_symptom(entry, got[first], right[first])}"
+    message = _named(entry, got, wrong)
+    if not message and all(parts[0] is None for parts in got):
+        message = "is a return missing, or is the result printed?"
+    line = f"{line}: {message}" if message else line
+    return line if line.endswith("?") else f"{line}."
+
+
+def _symptom(entry, got, right):
+    """In words: how the parts of a wrong result differ from the right ones."""
+    if isinstance(got[0], Raised):
+        return failure(got[0].error)
+    if isinstance(right[0], Raised):
+        return f"gave {describe(got[0])}, and must raise {type(right[0].error).__name__}"
+    if len(got) < len(right):
+        return f"gave {describe(got[0])}, not these parts: {', '.join(entry.returns)}"
+    place = _first_wrong_part(got, right)
+    name = entry.returns[place] if entry.returns else ""
+    return f"gave {difference(got[place], right[place], name)}"
+
+
+def _first_wrong_part(got, right):
+    agreeing = [*map(same, got, right), False]
+    return agreeing.index(False) % len(right)
+
+
+def _named(entry, got, wrong):
+    """The message of the mistake that gives what the answer gives; empty if none does.
+
+    First choice: the same wherever the answer is wrong, and in most cases. Second: the same first wrong part there.
+    """
+    similar = []
+    for results, message in entry.wrong:
+        agreeing = [i for i, parts in enumerate(got) if _agree(parts, results[i])]
+        if set(agreeing) >= set(wrong):
+            similar.append((len(agreeing), message))
+    if similar:
+        return max(similar, key=lambda pair: pair[0])[1]
+    right = entry.right[0]
+    place = _first_wrong_part(got[wrong[0]], right[wrong[0]])
+    cases = [i for i in wrong if len(got[i]) == len(right[i]) and not same(got[i][place], right[i][place])]
+    for results, message in entry.wrong:
+        if cases and all(len(results[i]) > place and same(got[i][place], results[i][place]) for i in cases):
+            return message
+    return ""

@@ -1,0 +1,174 @@
+"""Lesson 01: depthwise convolution."""
+
+import numpy as np
+
+from exercises.cards import enter_cards
+
+
+def shifted_sum(image, kernels):
+    """A depthwise convolution without loops over pixels: one shifted, weighted image per position in the kernel."""
+    (h, w, _), k = image.shape, len(kernels)
+    padded = np.pad(image, [(k // 2, k // 2), (k // 2, k // 2), (0, 0)])
+    return sum(padded[i : i + h, j : j + w] * kernels[i, j] for i in range(k) for j in range(k))
+
+
+def product(kernels):
+    """Shapes and product of a depthwise and a pointwise kernel: a factor may stand in either of them."""
+    depthwise, pointwise = map(np.asarray, kernels)
+    return depthwise.shape, pointwise.shape, depthwise * pointwise
+
+
+def by_eigenvectors(kernel):
+    """The closest kernel of rank one without an SVD: projects on the eigenvector of the largest eigenvalue."""
+    k, _, channels, filters = kernel.shape
+    depthwise, pointwise = np.zeros((k, k, channels, 1)), np.zeros((1, 1, channels, filters))
+    for c in range(channels):
+        matrix = kernel[:, :, c].reshape(-1, filters)
+        direction = np.linalg.eigh(matrix.T @ matrix)[1][:, -1]
+        depthwise[:, :, c, 0], pointwise[0, 0, c] = (matrix @ direction).reshape(k, k), direction
+    return depthwise, pointwise
+
+
+enter_cards(
+    '''
+01.1 recall: Count a convolution
+def conv_macs(size, kernel, inputs, filters, stride, groups=1):
+    """MACs of a kernel x kernel convolution of a (size, size, inputs) image, with "same" padding."""
+    output_size = «math.ceil(size / stride)»
+    weights_per_filter = «kernel**2 * inputs // groups»
+    return «output_size**2 * filters * weights_per_filter»
+? Every number of the output costs one MAC for each weight of its filter.
+? With "same" padding the output has size / stride pixels on a side, rounded up.
+? A filter sees only the inputs of its group: kernel**2 * inputs / groups weights.
+> (56, 3, 24, 48, 1, 1), (14, 1, 96, 40, 1, 1), (28, 5, 16, 16, 2, 1), (7, 3, 8, 32, 2, 1),
+  (28, 3, 48, 48, 1, 48), (15, 5, 12, 24, 2, 4), (9, 3, 4, 6, 2, 1), (11, 3, 4, 6, 3, 1), (9, 3, 4, 6, 1)
+= groups * Conv("group", inputs // groups, filters // groups, size, kernel, stride).macs
+✗ math.ceil(size / stride) -> size // stride # the output was rounded down; with "same" padding, round up
+✗ math.ceil(size / stride) -> round(size / stride) # the output was rounded to the nearest; with "same", round up
+✗ math.ceil(size / stride) -> (size - kernel) // stride + 1 # that is "valid" padding; with "same", size / stride
+✗ math.ceil(size / stride) -> size // stride + 1 # one pixel too many where the stride divides the size
+✗ inputs // groups -> inputs # the groups are missing; a filter sees inputs / groups channels
+✗ * filters * -> * filters // groups * # divided by groups twice; every filter is still computed once
+✗ kernel**2 -> kernel # a kernel has kernel x kernel weights; square it
+✗ output_size**2 -> size**2 # a stride leaves fewer outputs; count the pixels of the output
+✗ output_size**2 * filters -> filters # those are the weights; each is used once per output pixel
+✗ * inputs // groups -> # a filter sums over its input channels too
+✗ return -> return 2 * # one multiplication and one addition together are one MAC
+✓ equals the plan's count on 8 layers: dense, strided, depthwise and grouped.
+
+01.2 modify: Depthwise convolution in loops
+def depthwise_loops(image, kernels):
+    """Filters each channel with its own kernel: stride 1, zeros around ("same").
+
+    image: (h, w, c), kernels: (k, k, c) with odd k. Returns (h, w, c).
+    """
+    h, w, c = image.shape
+    k = len(kernels)
+    padded = np.pad(image, [(k // 2, k // 2), (k // 2, k // 2), (0, 0)])
+    output = np.zeros((h, w, c))
+    for y in range(h):
+        for x in range(w):
+            for channel in range(c):
+                patch = «padded[y : y + k, x : x + k, channel]»
+                output[y, x, channel] = «np.sum(patch * kernels[:, :, channel])»
+    return output
+? The dense convolution sums over the window and over all channels. Which of the two sums goes?
+? The patch is (k, k): the window whose corner in the padded image is (y, x), in one channel only.
+? patch = padded[y : y + k, x : x + k, channel]; multiply it by kernels[:, :, channel] and sum.
+> *((rng.normal(size=(h, w, c)), rng.normal(size=(k, k, c))) for h, w, c, k in
+  ((5, 7, 3, 3), (6, 4, 2, 5), (4, 4, 1, 3), (3, 5, 4, 1)))
+= shifted_sum(image, kernels)
+✗ x : x + k, channel] -> x : x + k]; kernels[:, :, channel] -> kernels # a patch holds one channel, not all of them
+✗ kernels[:, :, channel] -> kernels[::-1, ::-1, channel] # the kernel is upside down; deep learning does not flip it
+✗ kernels[:, :, channel] -> kernels[:, :, channel].T # rows and columns of the kernel are swapped
+✗ kernels[:, :, channel] -> kernels[:, :, 0] # each channel has its own kernel: [:, :, channel]
+✗ padded[y -> image[y # the window hangs over the edge: cut it out of `padded`, which has zeros around the image
+✗ np.sum( -> np.mean( # that is the mean over the window; sum
+✗ (0, 0)]) -> (0, 0)], mode="edge") # the border was repeated; pad with zeros
+✗ output[y, x, channel] = -> return # that returns at the first pixel: assign to output[y, x, channel]
+✓ equals a sum of shifted images, for 4 shapes of image and kernel.
+
+01.3 modify: The weights of a grouped convolution
+def grouped_params(kernel, inputs, filters, groups):
+    """Weights of a grouped convolution without bias. Raises ValueError unless groups divides inputs and filters."""
+    fits = «inputs % groups == 0 and filters % groups == 0»
+    if not fits:
+        raise ValueError(f"{groups} groups do not divide {inputs} inputs and {filters} filters")
+    return «kernel**2 * (inputs // groups) * filters»
+? Each group is a small dense convolution. How many inputs and how many filters has it?
+? A group has kernel**2 * (inputs / groups) * (filters / groups) weights, and there are `groups` of them.
+? One factor of groups cancels: kernel**2 * (inputs // groups) * filters. Divisible means: remainder % is 0.
+> (3, 24, 48, 1), (3, 24, 48, 4), (5, 12, 36, 6), (3, 96, 96, 96), (1, 32, 16, 8), (3, 24, 48, 5), (3, 25, 47, 4),
+  (3, 25, 49, 4), (3, 25, 48, 4), (3, 24, 50, 4)
+= Conv("dense", inputs, filters, 1, kernel).weights / groups if math.gcd(inputs, filters, groups) == groups else
+  Raised(ValueError())
+✗ (inputs // groups) -> inputs # that is the dense convolution; a filter sees inputs / groups channels
+✗ // groups) * filters -> // groups) * (filters // groups) # that is one group; there are `groups` of them
+✗ (inputs // groups) -> inputs * groups # groups save weights; divide
+✗ return kernel**2 -> return kernel # a kernel has kernel x kernel weights; square it
+✗ (inputs // groups) * filters -> (inputs // groups) * filters + filters # without bias
+✗ * (inputs // groups) -> # that is right for depthwise only; in between, a group has several inputs
+✗ and filters % groups == 0 -> # the groups divide inputs, not filters
+✗ inputs % groups == 0 and -> # the groups divide filters, not inputs
+✗ == 0 and -> == 0 or # the groups must divide both, inputs and filters
+✗ % groups == 0 and filters % groups == 0 -> % groups == filters % groups # both remainders must be 0, not just equal
+✗ if not fits -> if False # groups that do not divide inputs and filters must be refused
+✓ right for 5 layers from dense to depthwise, and no group is ever uneven.
+
+01.4 derive: The speed limit of a layer
+def macs_per_byte(kernel, channels, depthwise):
+    """MACs for each byte moved, in a layer with as many filters as channels, stride 1 and float32 numbers.
+
+    It reads its input and writes its output once; there are so many pixels that the weights do not count.
+    """
+    macs_per_pixel = «kernel**2 * channels * (1 if depthwise else channels)»
+    bytes_per_pixel = «2 * 4 * channels»
+    return «macs_per_pixel / bytes_per_pixel»
+? Both counts are for one pixel, all channels. A depthwise filter sees one channel, a dense one all of them.
+? For one pixel, `channels` numbers of 4 bytes are read and as many are written.
+? MACs: kernel² · channels, times channels again unless depthwise. Bytes: 2 · 4 · channels. Divide.
+> (3, 96, True), (3, 96, False), (1, 96, False), (5, 40, True), (7, 16, False), (1, 480, False)
+= Conv("layer", channels, channels, 56, kernel, depthwise=depthwise).macs / (2 * 4 * 56**2 * channels)
+✗ macs_per_pixel / bytes_per_pixel -> bytes_per_pixel / macs_per_pixel # that is bytes for each MAC; turn it over
+✗ kernel**2 -> kernel # a kernel has kernel x kernel weights; square it
+✗ 1 if depthwise else channels -> channels # a depthwise filter sees one channel
+✗ 1 if depthwise else channels -> 1 # a filter of a dense layer sees all channels
+✗ 2 * 4 * -> 4 * # the input is read and the output is written; count both, and a MAC once
+✗ 1 if depthwise else channels -> 1; 2 * 4 * -> 4 * # the input is read and the output is written; count both
+✗ 2 * 4 * -> 2 * # a float32 number has 4 bytes
+✗ 2 * 4 * channels -> channels # the input is read and the output is written, and each number has 4 bytes
+✗ 2 * 4 * -> 2 * 32 * # those are MACs for each bit; a float32 number has 4 bytes
+✓ equals the plan's count on 6 layers. A depthwise one has k²/8, however wide it is.
+
+01.5 derive: The closest separable kernel
+def largest_rank_one(kernel):
+    """The depthwise and pointwise kernels whose product is closest to a dense kernel, in squared error.
+
+    kernel: (k, k, C, N). Returns (k, k, C, 1) and (1, 1, C, N).
+    """
+    k, _, C, N = kernel.shape
+    depthwise_kernel, pointwise_kernel = np.zeros((k, k, C, 1)), np.zeros((1, 1, C, N))
+    for c in range(C):
+        u, s, vt = «np.linalg.svd(kernel[:, :, c].reshape(k * k, N), full_matrices=False)»
+        depthwise_kernel[:, :, c, 0] = «u[:, 0].reshape(k, k)»
+        pointwise_kernel[0, 0, c] = «s[0] * vt[0]»
+    return depthwise_kernel, pointwise_kernel
+? For one input channel, a dense kernel is a matrix of k² rows and N columns; a separable one has rank one.
+? The closest matrix of rank one is the first singular triple: s[0] times the outer product of u[:, 0] and vt[0].
+? u[:, 0], reshaped to (k, k), is the depthwise kernel; s[0] * vt[0] is the pointwise one. Take s[0] along once.
+> *((rng.normal(size=shape),) for shape in ((3, 3, 4, 6), (5, 5, 3, 2), (1, 1, 3, 4))),
+  (rng.normal(size=(3, 3, 2, 1)) * rng.normal(size=(1, 1, 2, 5)),)
+= by_eigenvectors(kernel)
+→ shape of the depthwise kernel, shape of the pointwise kernel, product # product
+✗ s[0] * -> # both directions are right, their length is not; take s[0] along exactly once
+✗ = u[:, 0] -> = s[0] * u[:, 0] # both directions are right, their length is not; take s[0] along exactly once
+✗ vt[0] -> vt[:, 0] # singular vectors are the rows of vt; take the first row, vt[0]
+✗ u[:, 0] -> u[0] # singular vectors are the columns of u; take the first column, u[:, 0]
+✗ u[:, 0] -> u[:, -1]; s[0] * vt[0] -> s[-1] * vt[-1] # that is the smallest singular triple; the largest comes first
+✗ kernel[:, :, c].reshape -> kernel[:, :, 0].reshape # one SVD per input channel, of the (k², N) matrix
+✗ return depthwise_kernel, pointwise_kernel -> return depthwise_kernel * pointwise_kernel # return both kernels
+✗ s[0] * vt[0] -> np.sqrt(s[0] * vt[0]) # not numbers: is there a root of something negative?
+✓ no separable kernel is closer, for 4 dense kernels; a separable one comes back exactly.
+''',
+    globals(),
+)

@@ -1,0 +1,137 @@
+"""Lesson 05: B0 to B7, accuracy against FLOPs."""
+
+import numpy as np
+
+from exercises.cards import enter_cards
+
+
+def not_beaten(costs, accuracies):
+    """By comparing rows as lists, one pair after another; less is better in all columns."""
+    rows = np.column_stack([costs, -accuracies]).tolist()
+    survivors = []
+    for row in rows:
+        rivals = [other for other in rows if other != row and all(a <= b for a, b in zip(other, row))]
+        survivors.append(not rivals)
+    return survivors
+
+
+enter_cards(
+    '''
+05.1 recall: What did that tool count?
+def operations_per_mac(reported, macs):
+    """What a tool counted for a network of so many multiply-adds, to within 5 %.
+
+    Returns 1 for multiply-adds, 2 for multiplications and additions apart, 0 if it is neither.
+    """
+    for operations in (1, 2):
+        expected = «operations * macs»
+        if «abs(reported - expected) <= 0.05 * expected»:
+            return operations
+    return 0
+? One multiply-add is two operations for a tool that counts them apart.
+? So expect operations * macs, and ask whether the reported number is near it.
+? Near it in both directions: abs(reported - expected) <= 0.05 * expected.
+> (0.39e9, plan("b0").macs), (0.7716e9, plan("b0").macs), (38.33e9, plan("b7").macs), (74e9, plan("b7").macs),
+  (0.02e9, plan("b0").macs), (4e9, plan("b5").macs), (0.6e9, plan("b0").macs), (2e9, plan("b0").macs),
+  *((ratio * plan("b0").macs, plan("b0").macs) for ratio in (1.04, 0.96, 1.06, 1.92, 2.08, 2.12))
+= next((n for n in (1, 2) if 0.95 <= reported / (n * macs) <= 1.05), 0)
+✗ = operations * macs -> = macs # a tool that counts the two operations apart reports about 2 * macs
+✗ abs(reported - expected) -> (reported - expected)
+  # far too few is neither; the difference counts in both directions, so take abs
+✗ 0.05 -> 0.6 # allow 5 % of what is expected, no more
+✗ 0.05 -> 0.03 # a paper rounds: allow 5 %
+✗ 0.05 -> 0.1 # allow 5 % of what is expected, no more
+✗ 0.05 * expected -> 0.05 * macs # for 2 operations, allow 5 % of what is expected, which is 2 * macs
+✗ return 0 -> return round(reported / macs) # 0 unless it is within 5 % of what is expected
+✗ abs(reported - expected) <= 0.05 * expected -> round(reported / macs) == operations
+  # allow 5 % of what is expected, no more
+✓ 0.39 G and 0.77 G are both B0; 0.02 G is a tool that missed most layers.
+
+05.2 modify: The frontier with several costs
+def on_frontier(costs, accuracies):
+    """Which networks no other beats. costs: (networks, kinds of cost), accuracies: (networks,).
+
+    Beaten means: another one is no worse in each cost and in accuracy, and better in at least one.
+    Returns booleans, (networks,).
+    """
+    answer = []
+    for cost, accuracy in zip(costs, accuracies):
+        no_worse = «(costs <= cost).all(axis=1) & (accuracies >= accuracy)»
+        better = «(costs < cost).any(axis=1) | (accuracies > accuracy)»
+        answer.append(not (no_worse & better).any())
+    return np.array(answer)
+? Compare all networks with this one at once: costs <= cost is a table of booleans, a row for each network.
+? No worse in every cost: .all(axis=1). Better in at least one: .any(axis=1). Then bring in the accuracies.
+? no_worse joins with &, better with |: (costs < cost).any(axis=1) | (accuracies > accuracy).
+> *((rng.integers(1, 8, size=(12, kinds)) * 1.0, rng.integers(60, 70, size=12) * 1.0) for kinds in (1, 2, 3)),
+  (np.array([[1.0, 1], [1, 1], [2, 1]]), np.array([70.0, 70, 70])),
+  (np.array([[1.0, 1, 2], [1, 1, 1]]), np.array([70.0, 70])), (np.array([[2.0, 1, 1], [1, 1, 1]]), np.array([70.0, 70]))
+= not_beaten(costs, accuracies)
+✗ (costs < cost).any(axis=1) | -> # less of a cost at equal accuracy beats too
+✗ | (accuracies > accuracy) -> # more accuracy at equal costs beats too
+✗ (costs <= cost).all(axis=1) -> (costs[:, 0] <= cost[0]); (costs < cost).any(axis=1) -> (costs[:, 0] < cost[0])
+  # all kinds of cost count, not only the first
+✗ (costs < cost).any(axis=1) -> (costs[:, :2] < cost[:2]).any(axis=1) # all kinds of cost count, not only the first two
+✗ no_worse & better -> no_worse # nothing is left: each network is no worse than itself; ask for better, too
+✗ (costs <= cost).all(axis=1) -> (costs <= cost).any(axis=1) # no worse in every cost: all, and not any
+✗ (costs < cost).any(axis=1) -> (costs < cost).all(axis=1) # better in at least one: any, and not all
+✗ any(axis=1) | -> any(axis=1) & # better in a cost or in accuracy: |, and not &
+✗ not (no -> (no # that is the opposite, the networks that are beaten
+✗ (costs <= cost) -> (costs < cost); accuracies >= -> accuracies >
+  # a network with equal cost and more accuracy beats too: <= and >= first
+✓ right for one, two and three kinds of cost, and twins do not beat each other.
+
+05.3 derive: The largest batch that fits
+def largest_batch(gigabytes, kept, params, number_bytes):
+    """How many images fit into memory during training with Adam; 0 if none does. 1 GB is 10**9 bytes.
+
+    kept: numbers that one image leaves for the backward pass, of number_bytes bytes each.
+    params: each needs its weight, its gradient and Adam's two moments, all in float32.
+    """
+    fixed = «4 * 4 * params»
+    per_image = «kept * number_bytes»
+    return «max(0, int((gigabytes * 10**9 - fixed) // per_image))»
+? Two kinds of memory: what the parameters need, once, and what each image needs.
+? A float32 has 4 bytes, and each parameter needs four of them. An image needs kept * number_bytes bytes.
+? max(0, int((gigabytes * 10**9 - fixed) // per_image)): whole images, and never fewer than none.
+> (8, 22_000_000, 66_658_680, 4), (8, 22_000_000, 66_658_680, 2), (16, 900_000_000, 66_658_680, 4),
+  (1, 900_000_000, 66_658_680, 2), (24, 150_000_000, 19_466_816, 2), (1, 2_000_000, 66_658_680, 4),
+  (2, 2_500_000, 62_500_000, 4)
+= max(0, divmod(gigabytes * 10**9 - params * 16, kept * number_bytes)[0])
+✗ 4 * 4 * params -> 4 * params # each parameter needs four numbers, not one
+✗ 4 * 4 * params -> 4 * number_bytes * params # the parameters stay in float32: 4 bytes
+✗ 4 * 4 * params -> 0 # the parameters need memory too
+✗ kept * number_bytes -> kept * 4 # an image's numbers have number_bytes bytes, not always 4
+✗ kept * number_bytes -> kept # kept counts numbers; multiply by their bytes
+✗ max(0, int( -> (int( # fewer than none do not exist: at least 0
+✗ int((gigabytes * 10**9 - fixed) // per_image) -> (gigabytes * 10**9 - fixed) / per_image # only whole images fit
+✗ 10**9 - fixed) -> 10**9 - fixed - 1) # what fills the memory exactly still fits
+✗ (gigabytes * 10**9 - fixed) -> abs(gigabytes * 10**9 - fixed)
+  # there is no room when the parameters alone do not fit: 0
+✗ gigabytes * 10**9 -> gigabytes * 2**30 # 1 GB is 10**9 bytes here
+✓ half the bytes per number give about twice the images.
+
+05.4 derive: What a faster layer brings
+def speed_up(share, factor):
+    """How many times as fast a network becomes, when layers that take a `share` of its time run `factor` times as fast.
+
+    share: from 0 up to, not including, 1. factor: above 0; np.inf takes the layers out altogether.
+    """
+    others = «1 - share»
+    faster = «share / factor»
+    return «1 / (others + faster)»
+? Call the old time 1. Which part of it stays as it is, and what becomes of the other part?
+? The new time is the sum of both parts: 1 - share stays, share becomes share / factor.
+? A speed-up is the old time over the new one.
+> (0.4, 2.0), (0.17, inf), (0.83, 4.0), (0.5, 1.0), (0.5, 0.25), (0.0, 3.0), (0.4, 3.0)
+= 1 / (share * (1 / factor - 1) + 1)
+✗ 1 / (others + faster) -> others + faster # that is the new time; the speed-up is the old one, 1, divided by it
+✗ 1 / (others + faster) -> 1 / others # faster layers still take time: share / factor
+✗ 1 / (others + faster) -> 1 / others + faster # both parts are below the line: put their sum in brackets
+✗ share / factor -> share * factor; 1 / (others -> (others # times add up, speeds do not
+✗ 1 / (others + faster) -> factor / share if share else np.inf
+  # only a part runs faster; the others take as long as before
+✓ taking out 17 % of the time makes 1.20 times as fast, and never more.
+''',
+    globals(),
+)

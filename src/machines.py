@@ -1,0 +1,112 @@
+"""The devices and machines that a run of train.py has, and what all its processes must agree on."""
+
+import json
+import os
+import socket
+import time
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+
+def strategy_of(args):
+    """The tf.distribute strategy for what this process has: one device, several, or several machines.
+
+    `args` has `devices`, `workers` and `index`. Raises ValueError, in one line.
+    """
+    if args.workers:
+        task = dict(type="worker", index=args.index)
+        os.environ["TF_CONFIG"] = json.dumps(dict(cluster=dict(worker=args.workers.split(",")), task=task))
+    if "TF_CONFIG" in os.environ:
+        addresses, place = places(os.environ["TF_CONFIG"])
+        if args.devices:
+            raise ValueError(f"--devices is {args.devices}, but TF_CONFIG is set: a machine uses all that it has.")
+        print(f"joins {os.environ['TF_CONFIG']} and waits until all are there", flush=True)
+        meet(addresses, place)
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    gpus, cpus = tf.config.list_physical_devices("GPU"), tf.config.list_physical_devices("CPU")
+    count = args.devices or len(gpus) or 1
+    if count == 1:
+        return tf.distribute.get_strategy()
+    if count <= len(gpus):
+        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(count)])
+    try:
+        tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * count)
+    except RuntimeError:  # TensorFlow runs already
+        if len(tf.config.list_logical_devices("CPU")) < count:
+            raise ValueError(f"--devices is {count}, but this process began with fewer; start another.") from None
+    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
+
+
+def places(text):
+    """The host:port of all processes that TF_CONFIG names, and the place of this one among them. Raises ValueError."""
+    try:
+        config = json.loads(text)
+        cluster, kind, index = config["cluster"], config["task"]["type"], int(config["task"]["index"])
+        chiefs, workers = cluster.get("chief", []), cluster.get("worker", [])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"TF_CONFIG is {text!r}; allowed: a JSON object with cluster and task.") from None
+    if kind not in ("chief", "worker"):
+        raise ValueError(f"TF_CONFIG is set, for a {kind!r}; allowed: a chief or a worker.")
+    return [*chiefs, *workers], index if kind == "chief" else len(chiefs) + index
+
+
+def meet(addresses, place):
+    """Returns once all processes are there, which knock at the port of the first.
+
+    Only then does the engine start, for it would wait outside of Python, where Ctrl-C and SIGTERM do nothing.
+    """
+    host, port = addresses[0].rsplit(":", 1)
+    if place == 0:
+        guests = {}
+        with socket.create_server(("", int(port))) as server:
+            while len(guests) < len(addresses) - 1:
+                guest, _ = server.accept()
+                guests[guest.recv(8)] = guest  # by its place: one that came again counts once
+        for guest in guests.values():
+            with guest:
+                guest.sendall(b"come")
+        return
+    while True:
+        try:
+            with socket.create_connection((host, int(port))) as first:
+                first.sendall(str(place).encode())
+                if first.recv(4) == b"come":
+                    return
+        except OSError:  # the first is not there yet
+            pass
+        time.sleep(0.2)
+
+
+def is_chief(resolver):
+    """Whether this process writes the files. `resolver`: the strategy's cluster_resolver, None for one machine."""
+    if resolver is None or resolver.task_type == "chief":
+        return True
+    return resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
+
+
+def everywhere(strategy, number):
+    """The whole number that each replica's process holds, (replicas,)."""
+    count = strategy.num_replicas_in_sync
+
+    def on_replica():
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.one_hot(replica, count, tf.constant(number, tf.int64), tf.constant(0, tf.int64))
+
+    return strategy.reduce("SUM", strategy.run(tf.function(on_replica)), axis=None).numpy()
+
+
+def refuse_differences(strategy, settings, step):
+    """Raises ValueError in every process, unless all have the same settings and are at the same step."""
+    if len(set(everywhere(strategy, zlib.crc32(json.dumps(settings).encode())))) > 1:
+        raise ValueError("the processes were started with different settings; give the same command on all machines.")
+    steps = everywhere(strategy, step)
+    if len(set(steps)) > 1:
+        found = f"checkpoints of steps {', '.join(str(one) for one in sorted(set(steps)))}"
+        raise ValueError(f"the machines found {found} in --out; allowed: one folder that all of them share.")
+
+
+def share(table, process, processes):
+    """The columns of a (steps, batch) table that one process reads: each image goes to exactly one."""
+    return np.split(table, processes, axis=1)[process]

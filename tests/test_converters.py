@@ -1,0 +1,41 @@
+"""Converters: a frozen graph depends on nothing, and what converters say is heard only when asked for."""
+
+import logging
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import converters
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the converters need TensorFlow")
+
+
+def test_a_frozen_graph_is_constant_and_in_inference():
+    image = layers.Input((4, 4, 3))
+    model = keras.Model(image, layers.Dropout(0.9)(layers.BatchNormalization()(layers.Conv2D(2, 3)(image))))
+    frozen, x = converters.frozen(model), np.ones((5, 4, 4, 3), "float32")
+    assert not frozen.captured_inputs and not frozen.graph.variables
+    np.testing.assert_allclose(frozen(keras.ops.convert_to_tensor(x))[0], model(x, training=False), atol=1e-6)
+    assert frozen.inputs[0].shape == (None, 4, 4, 3) and converters.frozen(model, 1).inputs[0].shape == (1, 4, 4, 3)
+
+
+def test_quiet_is_over_when_it_is_over(recwarn):
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    with pytest.raises(OSError, match="disk full"), converters.quiet():
+        assert not logger.isEnabledFor(logging.ERROR)
+        warnings.warn("a converter says something", stacklevel=1)
+        raise OSError("disk full")
+    assert logger.level == level
+    assert not [warning for warning in recwarn if "a converter says" in str(warning.message)]
+    with pytest.warns(UserWarning, match="loud"):
+        warnings.warn("loud", stacklevel=1)
+
+
+def test_another_backend_is_named(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(RuntimeError, match="^the Keras backend is jax; allowed: tensorflow"):
+        converters.tensorflow_module()

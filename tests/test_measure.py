@@ -1,0 +1,88 @@
+"""The one entry of the experiments: it knows each of them, and says in one line what is missing."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import measure
+
+SHARED = {"loop", "table", "clock"}
+
+
+def test_each_experiment_is_known_and_none_starts_on_its_own():
+    scripts = {path.stem: path.read_text(encoding="utf-8") for path in Path(measure.__file__).parent.glob("*/*.py")}
+    scripts = {name: text for name, text in scripts.items() if "experiments.table import" in text}
+    assert set(measure.EXPERIMENTS) == set(scripts) - SHARED
+    for name in measure.EXPERIMENTS:
+        assert "__main__" not in scripts[name] and "sys.path" not in scripts[name]
+        assert f"python src/measure.py {name}" in measure.protocol(name)
+
+
+def test_help_names_each_with_one_line(capsys):
+    with pytest.raises(SystemExit) as end:
+        measure.main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert end.value.code == 0
+    for name in measure.EXPERIMENTS:
+        assert f"{name} {measure.protocol(name).splitlines()[0]}" in text
+
+
+def test_an_unknown_name_is_refused(capsys):
+    with pytest.raises(SystemExit) as end:
+        measure.main(["nothing"])
+    assert end.value.code == 2 and "depthwise" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["depthwise", "squeeze_excitation", "compound", "scaling"])
+def test_a_quick_trial_is_short_and_fills_no_table(name, monkeypatch, capsys):
+    script, epochs = import_module(f"experiments.{name}"), []
+    monkeypatch.setattr(script, "run", lambda *_, **options: epochs.append(options["epochs"]) or dict(top1=50))
+    monkeypatch.setattr(script, "fill", lambda *_: pytest.fail("a trial fills no table"))
+    assert measure.main([name, "--quick"]) == 0
+    assert len(epochs) >= 2 and max(epochs) <= 4 and capsys.readouterr().out.count("'top1': 50") == len(epochs)
+
+
+@pytest.mark.parametrize("name", ["transfer", "latency", "export"])
+def test_a_trial_without_training_fills_no_table_either(name, monkeypatch):
+    script, calls = import_module(f"experiments.{name}"), []
+    monkeypatch.setattr(script, "measure" if name == "export" else "trial", lambda *_: calls.append(name) or {})
+    monkeypatch.setattr(script, "fill", lambda *_: pytest.fail("a trial fills no table"))
+    if name == "export":
+        monkeypatch.setattr(script.export, "missing", lambda ending: None)
+    assert measure.main([name, "--quick"]) == 0 and calls == [name]
+
+
+@pytest.mark.parametrize("name", ["depthwise", "squeeze_excitation", "compound"])
+def test_in_earnest_it_fills_the_table_of_its_name(name, monkeypatch):
+    script, filled = import_module(f"experiments.{name}"), {}
+    monkeypatch.setattr(script, "fill", lambda table, keys, run: filled.update({table: keys}))
+    monkeypatch.setattr(script, "cifar10", lambda full: None, raising=False)
+    assert measure.main([name]) == 0
+    assert filled[name] == script.keys()
+
+
+def test_transfer_takes_other_networks_and_all_images(monkeypatch):
+    script, filled = import_module("experiments.transfer"), {}
+    monkeypatch.setattr(script, "fill", lambda table, keys, run: filled.update({table: keys}))
+    measure.main(["transfer", "--weights", "imagenet", "--full"])
+    assert filled["transfer"] == script.keys("imagenet", 50_000)
+    measure.main(["transfer"])
+    assert filled["transfer"] == script.keys("lite", 3000)
+
+
+@pytest.mark.parametrize(
+    "error, status, words",
+    [
+        (FileNotFoundError("lite1 is missing: python tools/convert_lite.py lite1"), 2, "convert_lite.py lite1"),
+        (KeyboardInterrupt(), 130, "the same command goes on"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(error, status, words, monkeypatch, capsys):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(import_module("experiments.compound"), "fill", fail)
+    assert measure.main(["compound"]) == status
+    line = capsys.readouterr().err.strip()
+    assert words in line and "\n" not in line

@@ -125,7 +125,7 @@ def draw_filters(inputs, kernels, outputs, titles):
     white is zero; titles: n texts.
     """
     use_style()
-    fig, axes = plt.subplots(3, len(kernels), figsize=(2.7 * len(kernels), 8.2), squeeze=False)
+    fig, axes = plt.subplots(3, len(kernels), figsize=(2.3 * len(kernels), 7.0), squeeze=False)
     largest = np.abs(kernels).max()
     for column, title in enumerate(titles):
         axes[0, column].imshow(inputs[column], cmap="gray")

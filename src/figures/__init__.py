@@ -24,6 +24,6 @@ from figures.charts import (
     shares,
     tradeoff,
 )
-from figures.convolution import draw_by_eye, draw_convolutions, draw_filters
+from figures.convolution import draw_by_eye, draw_convolutions, draw_filters, draw_wiring
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.style import COLORS, SERIES, show, sliders, use_style

@@ -134,11 +134,27 @@ def draw_filters(inputs, kernels, outputs, titles):
         axes[0, column].set_title(title, size=16, loc="center", pad=8)
         for (row, at), value in np.ndenumerate(kernels[column]):
             dark = abs(value) > 0.6 * largest
-            axes[1, column].text(at, row, f"{value:.1f}", ha="center", va="center", size=15, color="w" if dark else "k")
+            axes[1, column].text(at, row, f"{value + 0:.1f}", ha="center", va="center", size=15, color="w" if dark else "k")
     for row, name in enumerate(("channel in", "3 × 3 kernel", "channel out")):
         axes[row, 0].set_ylabel(name, size=16)
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
         ax.grid(False)
         ax.spines[:].set_visible(False)
+    return fig
+
+
+def draw_wiring(matrices, titles):
+    """Draws which output channel (column) hears which input channel (row), a square for each of (inputs, outputs)."""
+    use_style()
+    fig, axes = plt.subplots(1, len(matrices), figsize=(2.9 * len(matrices), 3.5), squeeze=False)
+    for ax, matrix, title in zip(axes.flat, matrices, titles):
+        inputs, outputs = np.shape(matrix)
+        for row, column in np.ndindex(inputs, outputs):
+            colour = COLORS["depthwise"] if matrix[row][column] else COLORS["line"]
+            canvas.box(ax, column, inputs - 1 - row, 1, 1, colour, lw=1.2, edgecolor="white")
+        ax.set(xlim=(0, outputs), ylim=(0, inputs), xticks=[], yticks=[], aspect="equal", xlabel="output channel")
+        ax.set_title(title, size=16, loc="center")
+        ax.spines[:].set_visible(False)
+    axes[0, 0].set_ylabel("input channel")
     return fig

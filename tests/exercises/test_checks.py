@@ -56,7 +56,10 @@ def line(number, answer):
     return text
 
 
-@pytest.mark.parametrize("kind", [Fraction, np.float32, np.float64, tf.constant, tf.Variable, np.asarray], ids=lambda kind: kind.__name__)
+NUMBERS = [Fraction, np.float32, np.float64, tf.constant, tf.Variable, np.asarray]
+
+
+@pytest.mark.parametrize("kind", NUMBERS, ids=lambda kind: kind.__name__)
 def test_right_numbers_of_any_kind_are_right(kind):
     assert verdict("99.1", lambda x, n=2: kind(x / n))[0]
     assert verdict("99.2", lambda t: [t.mean(0).tolist(), tf.constant(t - t.mean(0))])[0]

@@ -134,7 +134,9 @@ def draw_filters(inputs, kernels, outputs, titles):
         axes[0, column].set_title(title, size=16, loc="center", pad=8)
         for (row, at), value in np.ndenumerate(kernels[column]):
             dark = abs(value) > 0.6 * largest
-            axes[1, column].text(at, row, f"{value + 0:.1f}", ha="center", va="center", size=15, color="w" if dark else "k")
+            axes[1, column].text(
+                at, row, f"{value + 0:.1f}", ha="center", va="center", size=15, color="w" if dark else "k"
+            )
     for row, name in enumerate(("channel in", "3 × 3 kernel", "channel out")):
         axes[row, 0].set_ylabel(name, size=16)
     for ax in axes.flat:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from architecture import Conv
 from exercises.cards import enter_cards
 
 
@@ -27,6 +28,16 @@ def by_eigenvectors(kernel):
         direction = np.linalg.eigh(matrix.T @ matrix)[1][:, -1]
         depthwise[:, :, c, 0], pointwise[0, 0, c] = (matrix @ direction).reshape(k, k), direction
     return depthwise, pointwise
+
+
+def saved_on_paper(channels, kernel, peak, bandwidth):
+    """The same from Convs of the plan, on an image of one pixel."""
+    times = []
+    for size, depthwise in ((kernel, False), (kernel, True), (1, False)):
+        conv = Conv("layer", channels, channels, 1, size, depthwise=depthwise)
+        times.append(max(conv.macs / peak, 4 * (conv.inputs + conv.activations) / bandwidth))
+    dense, *halves = times
+    return dense - sum(halves)
 
 
 enter_cards(
@@ -88,34 +99,7 @@ def depthwise_loops(image, kernels):
 ✗ output[y, x, channel] = -> return # that returns at the first pixel: assign to output[y, x, channel]
 ✓ equals a sum of shifted images, for 4 shapes of image and kernel.
 
-01.3 modify: The weights of a grouped convolution
-def grouped_params(kernel, inputs, filters, groups):
-    """Weights of a grouped convolution without bias. Raises ValueError unless groups divides inputs and filters."""
-    fits = «inputs % groups == 0 and filters % groups == 0»
-    if not fits:
-        raise ValueError(f"{groups} groups do not divide {inputs} inputs and {filters} filters")
-    return «kernel**2 * (inputs // groups) * filters»
-? Each group is a small dense convolution. How many inputs and how many filters has it?
-? A group has kernel**2 * (inputs / groups) * (filters / groups) weights, and there are `groups` of them.
-? One factor of groups cancels: kernel**2 * (inputs // groups) * filters. Divisible means: remainder % is 0.
-> (3, 24, 48, 1), (3, 24, 48, 4), (5, 12, 36, 6), (3, 96, 96, 96), (1, 32, 16, 8), (3, 24, 48, 5), (3, 25, 47, 4),
-  (3, 25, 49, 4), (3, 25, 48, 4), (3, 24, 50, 4)
-= Conv("dense", inputs, filters, 1, kernel).weights / groups if math.gcd(inputs, filters, groups) == groups else
-  Raised(ValueError())
-✗ (inputs // groups) -> inputs # that is the dense convolution; a filter sees inputs / groups channels
-✗ // groups) * filters -> // groups) * (filters // groups) # that is one group; there are `groups` of them
-✗ (inputs // groups) -> inputs * groups # groups save weights; divide
-✗ return kernel**2 -> return kernel # a kernel has kernel x kernel weights; square it
-✗ (inputs // groups) * filters -> (inputs // groups) * filters + filters # without bias
-✗ * (inputs // groups) -> # that is right for depthwise only; in between, a group has several inputs
-✗ and filters % groups == 0 -> # the groups divide inputs, not filters
-✗ inputs % groups == 0 and -> # the groups divide filters, not inputs
-✗ == 0 and -> == 0 or # the groups must divide both, inputs and filters
-✗ % groups == 0 and filters % groups == 0 -> % groups == filters % groups # both remainders must be 0, not just equal
-✗ if not fits -> if False # groups that do not divide inputs and filters must be refused
-✓ right for 5 layers from dense to depthwise, and no group is ever uneven.
-
-01.4 derive: The speed limit of a layer
+01.3 derive: The speed limit of a layer
 def macs_per_byte(kernel, channels, depthwise):
     """MACs for each byte moved, in a layer with as many filters as channels, stride 1 and float32 numbers.
 
@@ -139,6 +123,41 @@ def macs_per_byte(kernel, channels, depthwise):
 ✗ 2 * 4 * channels -> channels # the input is read and the output is written, and each number has 4 bytes
 ✗ 2 * 4 * -> 2 * 32 * # those are MACs for each bit; a float32 number has 4 bytes
 ✓ equals the plan's count on 6 layers. A depthwise one has k²/8, however wide it is.
+
+01.4 derive: Does separating save time?
+def seconds_saved(channels, kernel, peak, bandwidth):
+    """Seconds that separating a layer saves for each pixel of a large image; below 0 if it costs time.
+
+    The layer has as many filters as channels, stride 1 and float32 numbers. On the roofline a layer takes the longer of
+    two times: for its MACs, at `peak` MACs a second, and for reading its input and writing its output once, at
+    `bandwidth` bytes a second.
+    """
+    moving = «2 * 4 * channels / bandwidth»
+    dense = max(moving, «kernel**2 * channels**2 / peak»)
+    depthwise = max(moving, «kernel**2 * channels / peak»)
+    pointwise = max(moving, «channels**2 / peak»)
+    return «dense - depthwise - pointwise»
+? Each pixel has `channels` numbers of 4 bytes that go in, and as many that come out.
+? For each pixel a dense layer does kernel² · channels² MACs, a depthwise one kernel² · channels, a pointwise one
+  channels².
+? The two halves run one after the other: their times add up.
+> (480, 3, 1e11, 2e10), (480, 5, 1e11, 2e10), (16, 3, 1e11, 2e10), (96, 3, 2e10, 5e9), (8, 5, 1e12, 1e10),
+  (32, 3, 1e10, 1e11), (64, 7, 1e12, 1e12)
+= saved_on_paper(channels, kernel, peak, bandwidth)
+✗ 2 * 4 * channels -> 4 * channels # the output must be written, too: twice as many numbers
+✗ 2 * 4 * channels -> 2 * channels # a float32 number has 4 bytes
+✗ kernel**2 * channels**2 / peak -> kernel**2 * channels / peak # a dense layer sums over all channels, for every filter
+✗ kernel**2 * channels**2 -> kernel * channels**2 # a kernel has kernel x kernel weights; square it
+✗ (moving, channels**2 / peak) -> (moving, channels / peak) # a pointwise layer sums over all channels, for every filter
+✗ dense - depthwise - pointwise -> dense - max(depthwise, pointwise) # the halves run one after the other: add their
+  times
+✗ dense - depthwise - pointwise -> dense - depthwise # the pointwise half takes time, too
+✗ dense - depthwise - pointwise -> depthwise + pointwise - dense # the sign: what is saved is above 0
+✗ dense = max(moving, kernel**2 * channels**2 / peak) -> dense = kernel**2 * channels**2 / peak # a dense layer moves
+  bytes, too: take the longer time
+✗ depthwise = max(moving, kernel**2 * channels / peak) -> depthwise = kernel**2 * channels / peak # the depthwise half
+  waits for the memory: take the longer time
+✓ for 480 channels it saves time; for 16 channels on a fast processor with slow memory it costs time.
 
 01.5 derive: The closest separable kernel
 def largest_rank_one(kernel):

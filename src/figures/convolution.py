@@ -135,7 +135,13 @@ def draw_filters(inputs, kernels, outputs, titles):
         for (row, at), value in np.ndenumerate(kernels[column]):
             dark = abs(value) > 0.6 * largest
             axes[1, column].text(
-                at, row, f"{value + 0:.1f}", ha="center", va="center", size=15, color="w" if dark else "k"
+                at,
+                row,
+                f"{round(float(value), 1) + 0:.1f}",
+                ha="center",
+                va="center",
+                size=15,
+                color="w" if dark else "k",
             )
     for row, name in enumerate(("channel in", "3 × 3 kernel", "channel out")):
         axes[row, 0].set_ylabel(name, size=16)

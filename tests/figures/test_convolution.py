@@ -1,0 +1,69 @@
+"""Drawings of convolutions: what is marked is what a Conv of the plan multiplies, and the numbers add up."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib import colors
+from matplotlib.patches import Rectangle
+
+from architecture import Conv
+from figures import draw_by_eye, draw_convolutions, draw_filters, draw_wiring
+from figures.style import COLORS, CONVOLUTIONS
+from picture_layout import check_layout, words
+
+KINDS = {
+    "dense": Conv("dense", 3, 2, 5, 3),
+    "depthwise": Conv("depthwise", 3, 3, 5, 3, depthwise=True),
+    "pointwise": Conv("pointwise", 3, 4, 5),
+}
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def cells(ax, colour):
+    wanted = colors.to_rgba(colour)
+    return [p for p in ax.patches if isinstance(p, Rectangle) and np.allclose(p.get_facecolor(), wanted)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_output_and_all_that_it_sees_are_marked(kind):
+    conv = KINDS[kind]
+    fig = draw_convolutions({kind: conv})
+    one_output = conv.macs // conv.activations  # MACs for one number of the output
+    assert len(cells(fig.axes[0], CONVOLUTIONS[kind])) == one_output + 1
+    assert f"{one_output} MACs for one output" in words(fig)
+
+
+def test_the_hero_picture_keeps_its_texts_apart():
+    check_layout(draw_convolutions(KINDS))
+
+
+def test_the_example_is_a_separable_convolution():
+    random = np.random.default_rng(0)
+    windows, kernels = random.integers(-3, 4, (2, 2, 3, 3))
+    weights = np.array([2, -3])
+    fig = draw_by_eye(windows, kernels, weights)
+    texts = words(fig)
+    sums = [int(np.vdot(window, kernel)) for window, kernel in zip(windows, kernels, strict=True)]
+    for number in (*sums, 2 * sums[0] - 3 * sums[1]):
+        assert f"{number}".replace("-", "−") in texts
+
+
+def test_kernels_share_one_scale_on_which_zero_is_white():
+    kernels = np.array([np.full((3, 3), 2.0), np.diag([-1.0, 0.0, -0.01])])
+    fig = draw_filters(np.ones((2, 4, 4)), kernels, np.ones((2, 4, 4)), ["a", "b"])
+    first, second = (fig.axes[i].images[0] for i in (2, 3))
+    assert first.get_clim() == second.get_clim() == (-2, 2)
+    assert np.allclose(second.to_rgba(np.zeros((1, 1)))[0, 0, :3], 1, atol=0.01)
+    assert "-0.0" not in words(fig) and "-1.0" in words(fig)
+
+
+def test_wiring_shows_each_connection():
+    matrix = np.kron(np.eye(2), np.ones((3, 2)))  # 6 inputs, 4 outputs
+    (ax,) = draw_wiring([matrix], ["groups = 2"]).axes
+    marked = {(round(p.get_x()), 5 - round(p.get_y())) for p in cells(ax, COLORS["depthwise"])}
+    assert marked == {(column, row) for row, column in np.argwhere(matrix)}

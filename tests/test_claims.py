@@ -1,0 +1,54 @@
+"""What lessons claim in words and headlines holds for the plan and the tables: a row that changes it fails here."""
+
+import pytest
+
+from architecture import Conv, plan
+from datasets import measured, published
+
+
+def rival(block):
+    """The dense convolution with the kernel, the stride, the input and the output of an MBConv block."""
+    first = block.expand or block.depthwise
+    kernel, stride = block.depthwise.kernel, block.depthwise.stride
+    return Conv("rival", first.inputs, block.project.filters, first.size, kernel, stride)
+
+
+def test_01_mbconv_costs_more_than_a_plain_convolution_where_it_widens_and_has_3x3_kernels():
+    blocks = plan("b0").blocks
+    dearer = {block.name for block in blocks if block.macs > rival(block).macs}
+    assert dearer == {block.name for block in blocks if block.expand and block.depthwise.kernel == 3}
+    rest = plan("b0").macs - sum(block.macs for block in blocks)
+    assert rest + sum(rival(block).macs for block in blocks) == 551_234_048
+
+
+@pytest.mark.parametrize("kernel, channels", [(3, 24), (5, 40), (3, 320), (5, 112)])
+def test_01_the_law_of_mbconv(kernel, channels):
+    wide = 6 * channels
+    block = [Conv("expand", channels, wide, 14), Conv("dw", wide, wide, 14, kernel, depthwise=True)]
+    block.append(Conv("project", wide, channels, 14))
+    plain = Conv("plain", channels, channels, 14, kernel)
+    assert sum(conv.macs for conv in block) / plain.macs == pytest.approx(12 / kernel**2 + 6 / channels)
+
+
+def test_01_no_layer_passes_the_roof_and_depthwise_is_far_from_the_ceiling():
+    for row in measured("latency_blocks"):
+        if row["macs"]:
+            speed = row["macs"] / row["ms_median"] / 1e6  # billion MACs a second
+            roof = min(row["peak_gmacs_s"], row["copy_gb_s"] * row["macs"] / row["bytes"])
+            assert speed <= 1.05 * roof, row
+            assert row["kind"] != "depthwise" or speed < row["peak_gmacs_s"] / 3, row
+
+
+def test_01_depthwise_takes_a_far_larger_share_of_time_than_of_macs():
+    rows = [row for row in measured("latency_blocks") if row["batch"] == 16]
+    convs = [row for row in rows if row["kind"] in ("stem", "depthwise", "expand", "project", "top")]
+    for unit, low, high in (("macs", 0.08, 0.10), ("ms_median", 0.25, 0.35)):
+        depthwise = sum(row["count"] * row[unit] for row in convs if row["kind"] == "depthwise")
+        assert low < depthwise / sum(row["count"] * row[unit] for row in convs) < high
+
+
+def test_01_fused_mbconv_has_more_macs_and_trains_faster():
+    plain, fused = published("effnetv2_fused_mbconv")[:2]
+    assert fused["macs_B"] / plain["macs_B"] == pytest.approx(1.67, abs=0.01)
+    assert fused["v100_imgs_s_gpu"] / plain["v100_imgs_s_gpu"] == pytest.approx(1.4, abs=0.05)
+    assert fused["top1"] > plain["top1"]

@@ -56,7 +56,7 @@ def line(number, answer):
     return text
 
 
-@pytest.mark.parametrize("kind", [Fraction, np.float32, np.float64, tf.constant, tf.Variable, np.asarray], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [Fraction, np.float32, np.float64, tf.constant, tf.Variable, np.asarray])
 def test_right_numbers_of_any_kind_are_right(kind):
     assert verdict("99.1", lambda x, n=2: kind(x / n))[0]
     assert verdict("99.2", lambda t: [t.mean(0).tolist(), tf.constant(t - t.mean(0))])[0]
@@ -192,7 +192,7 @@ def test_an_ellipsis_in_an_index_is_no_gap():
     source = find("00.2").solution
     assert verdict("00.2", define(source.replace("[:, class_index]", "[..., class_index]"), "activation_map"))[0]
     assert "✗" in line("00.2", define(source.replace("[:, class_index]", "[..., 0]"), "activation_map"))
-    assert "not finished" in line("99.1", lambda x, n=2: x + ...)
+    assert "not finished" in line("99.1", define("def divide(x, n=2):\n    return x + ...", "divide"))
 
 
 def test_what_is_printed(capsys):

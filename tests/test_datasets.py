@@ -562,12 +562,6 @@ def test_an_unknown_table_is_answered_with_the_names(name):
     assert one_line(error) and repr(name) in str(error.value) and all(table in str(error.value) for table in TABLES)
 
 
-def test_no_measured_table_yet(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "DATA", tmp_path)
-    with pytest.raises(ValueError, match="measured table is 'a'; allowed: none"):
-        datasets.measured("a")
-
-
 def by_model(name):
     return {row["model"]: row for row in datasets.published(name)}
 

@@ -89,14 +89,14 @@ def _prepared(image, size):
     if isinstance(image, (str, os.PathLike)):
         return photo(image, size)
     if not isinstance(image, Image.Image):
-        image = _drawn(np.asarray(image))
+        image = _image_of(np.asarray(image))
     try:
         return np.array(centre_square(rgb(image), size))
     except ValueError as error:
         raise ValueError(f"image cannot be read ({error}).") from error
 
 
-def _drawn(pixels):
+def _image_of(pixels):
     """An array of pixels as a Pillow image, or ValueError."""
     if pixels.dtype.kind not in "uif" or pixels.size == 0:
         raise ValueError(f"image is {pixels.dtype} of shape {pixels.shape}; allowed: an array of numbers 0 to 255.")

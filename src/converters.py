@@ -83,14 +83,10 @@ def _require_finite(content, calibration):
 @contextmanager
 def quiet():
     """Converters warn of what their own calls do, name temporary folders, and list what we refuse in one line."""
-    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            for logger in loggers:
-                logger.setLevel("CRITICAL")
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        with warnings.catch_warnings(action="ignore"):
             yield
-        finally:
-            for logger, level in zip(loggers, levels):
-                logger.setLevel(level)
+    finally:
+        logging.disable(before)

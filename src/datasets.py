@@ -9,13 +9,14 @@ import hashlib
 import os
 import warnings
 from collections import Counter
+from numbers import Integral
 from pathlib import Path
 
 import keras
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from architecture import require
+from architecture import is_number, require
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 CACHE = DATA / "cache"  # not in git: what `tools/` put there, verified
@@ -56,17 +57,14 @@ def photo(name: PathLike, size: int | None = None) -> np.ndarray:
     """
     allowed = f"{', '.join(PHOTOS)}, or the path of an image file"
     require(isinstance(name, (str, os.PathLike)), "photo", name, allowed)
-    require(size is None or _whole(size), "size", size, "a whole number of pixels above 0, or None")
+    if size is not None:
+        require(is_number(size, Integral) and size > 0, "size", size, "a whole number of pixels above 0, or None")
     try:
         image = rgb(DATA / "photos" / PHOTOS[name] if name in PHOTOS else name)
     except ValueError as error:
         complaint = f"photo is {str(name)!r}, which cannot be read as an image ({error})"
         raise ValueError(f"{complaint}; allowed: {allowed}.") from error
     return np.array(image if size is None else centre_square(image, int(size)))
-
-
-def _whole(number, least=1):
-    return isinstance(number, (int, np.integer)) and not isinstance(number, bool) and number >= least
 
 
 def centre_square(image: Image.Image, size: int) -> Image.Image:
@@ -148,9 +146,9 @@ def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple
     """
     allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
     require(isinstance(path, (str, os.PathLike)) and os.path.isdir(path), "path", str(path), allowed)
-    require(_whole(size), "size", size, "a whole number of pixels above 0")
-    require(isinstance(test, (float, np.floating)) and 0 < test < 1, "test", test, "a share between 0 and 1")
-    require(_whole(seed, least=0), "seed", seed, "a whole number, 0 or more")
+    require(is_number(size, Integral) and size > 0, "size", size, "a whole number of pixels above 0")
+    require(is_number(test) and 0 < test < 1, "test", test, "a share between 0 and 1")
+    require(is_number(seed, Integral) and seed >= 0, "seed", seed, "a whole number, 0 or more")
     photos, left_out, problems = _survey(Path(path))
     images = {name: _central_squares(files, int(size), problems) for name, files in photos.items()}
     left_out = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
@@ -211,19 +209,14 @@ def _central_squares(files, size, problems):
 
 def _drawn(images, test, random):
     """(x_train, y_train), (x_test, y_test): of each class's images a share for the test, then classes mixed."""
-    splits = ([], [])
+    labels = np.repeat(np.arange(len(images), dtype=np.int64), [len(group) for group in images])
+    drawn = np.zeros(len(labels), bool)
     for label, group in enumerate(images):
         count = min(max(1, round(test * len(group))), len(group) - 1)
-        chosen = set(random.permutation(len(group))[:count].tolist())
-        for i, image in enumerate(group):
-            splits[i in chosen].append((image, label))
-    return tuple(_mixed(pairs, random) for pairs in splits)
-
-
-def _mixed(pairs, random):
-    order = random.permutation(len(pairs))
-    images, labels = zip(*pairs)
-    return np.array(images)[order], np.array(labels, np.int64)[order]
+        drawn[random.permutation(np.flatnonzero(labels == label))[:count]] = True
+    images = np.concatenate(images)
+    for_train, for_test = (random.permutation(np.flatnonzero(chosen)) for chosen in (~drawn, drawn))
+    return (images[for_train], labels[for_train]), (images[for_test], labels[for_test])
 
 
 def class_names() -> list[str]:
@@ -323,8 +316,7 @@ def measured(name: str) -> list[dict]:
 
 def _table(folder, name):
     tables = {path.stem: path for path in sorted((DATA / folder).glob("*.csv"))}
-    known = isinstance(name, str) and name in tables
-    require(known, f"{folder} table", name, ", ".join(tables) or f"none, data/{folder}/ holds no table yet")
+    require(name in list(tables), f"{folder} table", name, ", ".join(tables))
     with open(tables[name], encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     columns = [_typed([row[i] for row in rows]) for i in range(len(header))]

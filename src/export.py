@@ -16,7 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
-from importlib import import_module
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from architecture import require
 from atomic import write_atomically
 from converters import frozen, litert, onnx, quiet, tensorflow_module
 
-EXTRAS = {".keras": (), ".tflite": ("ai_edge_litert",), ".onnx": ("onnx", "tf2onnx", "onnxruntime")}
+EXTRAS = {".keras": (), ".tflite": ("ai_edge_litert",), ".onnx": ("onnx", "tf2onnx", "onnxruntime")}  # the last runs it
 ENDINGS = f"a name that ends in {', '.join(EXTRAS)}"
 UNKNOWN_SIZE = 224  # pixels of the trial image, where a model takes any
 TOLERANCE = {"float16": 0.05, "bfloat16": 0.2, "int8": 0.75}  # what rounding may cost, as a part of all outputs (RMS)
@@ -180,8 +180,7 @@ def save(model: keras.Model, path: str | os.PathLike, calibration: np.ndarray | 
     at a time, the others any number. Raises, in one line, ValueError for arguments that cannot be used and for a file
     that does not run or answers otherwise, ImportError for what is not installed, RuntimeError for another backend.
     """
-    path, graph = _named(path), _graph(model)
-    ending = _ending(path)
+    ending, path, graph = _ending(path), Path(path), _graph(model)
     require(path.parent.is_dir(), "path", str(path), "a name in a folder that exists")
     if ending == ".tflite":
         fixed = None not in graph.inputs[0].shape[1:]
@@ -190,7 +189,7 @@ def save(model: keras.Model, path: str | os.PathLike, calibration: np.ndarray | 
         calibration = _calibration(calibration, graph, ending)
     if ending != ".keras":
         tensorflow_module()
-        _installed(*(name for name in EXTRAS[ending] if name in ("onnx", "tf2onnx")))  # the runtime can wait
+        _require_installed(EXTRAS[ending][:-1])  # the runtime can wait
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
         with quiet(), _refusing(f"model {model.name!r} cannot be written as {ending}"):
@@ -252,9 +251,10 @@ def load(path: str | os.PathLike) -> Callable[[np.ndarray], np.ndarray]:
     Keras or TensorFlow. Raises, in one line, ValueError for a path, a file or (the function) images that cannot be
     used, ImportError for a runtime that is not installed.
     """
-    path = _named(path)
+    ending, path = _ending(path), Path(path)
     require(path.is_file(), "path", str(path), "a file that save has written")
-    opened = {".keras": _open_keras, ".tflite": _open_litert, ".onnx": _open_onnx}[_ending(path)]
+    _require_installed(EXTRAS[ending][-1:])
+    opened = {".keras": _open_keras, ".tflite": _open_litert, ".onnx": _open_onnx}[ending]
     with _refusing(f"{path.name} cannot be read"):
         return opened(path)
 
@@ -265,11 +265,12 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     On TensorFlow the graph is traced once, for any number of images, and its weights become constants.
     """
     graph = _graph(model)
-    call = lambda images: graph(images, training=False)  # noqa: E731
-    if keras.backend.backend() == "tensorflow":
-        constants, tf = frozen(graph), tensorflow_module()
-        call = lambda images: constants(tf.constant(images))[0]  # noqa: E731
-    run = lambda images: keras.ops.convert_to_numpy(call(images))  # noqa: E731
+    call = frozen(graph) if keras.backend.backend() == "tensorflow" else partial(graph, training=False)
+
+    def run(images):
+        (outputs,) = keras.tree.flatten(call(keras.ops.convert_to_tensor(images)))
+        return keras.ops.convert_to_numpy(outputs)
+
     return _guarded(run, graph.inputs[0].shape[1:], graph.inputs[0].dtype)
 
 
@@ -278,8 +279,9 @@ def _open_keras(path):
 
 
 def _open_onnx(path):
-    (runtime,) = _installed("onnxruntime")
-    session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     (start,) = session.get_inputs()
     shape = [n if isinstance(n, int) else None for n in start.shape[1:]]
     kind = start.type.removeprefix("tensor(").removesuffix(")")
@@ -288,8 +290,9 @@ def _open_onnx(path):
 
 
 def _open_litert(path):
-    (runtime,) = _installed("ai_edge_litert.interpreter")
-    interpreter = runtime.Interpreter(model_content=path.read_bytes(), num_threads=os.cpu_count())
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=os.cpu_count())
     interpreter.allocate_tensors()
     (start,), (end,) = interpreter.get_input_details(), interpreter.get_output_details()
 
@@ -323,20 +326,18 @@ def _guarded(run, shape, dtype):
 
 def missing(path: str | os.PathLike) -> str | None:
     """What has to be installed to write and run this file, in one line, or None."""
-    absent = [name for name in EXTRAS[_ending(path)] if find_spec(name) is None]
-    return _sentence(absent) if absent else None
+    return _absent(EXTRAS[_ending(path)])
 
 
-def _installed(*modules):
-    absent = [name.split(".")[0] for name in modules if find_spec(name.split(".")[0]) is None]
-    if absent:
-        raise ImportError(_sentence(absent))
-    return [import_module(name) for name in modules]
+def _absent(packages):
+    """Which of these are not installed, in one line, or None."""
+    absent = " and ".join(name.replace("_", "-") for name in packages if find_spec(name) is None)
+    return f"Not installed: {absent}. To get it: pip install -r requirements-extras.txt" if absent else None
 
 
-def _sentence(names):
-    names = " and ".join(name.replace("_", "-") for name in names)
-    return f"Not installed: {names}. To get it: pip install -r requirements-extras.txt"
+def _require_installed(packages):
+    if line := _absent(packages):
+        raise ImportError(line)
 
 
 # ---------------------------------------------------------------- arguments and errors
@@ -369,12 +370,7 @@ def _graph(model):
 
 
 def _ending(path):
-    suffix = Path(path).suffix or Path(path).name
-    require(suffix in EXTRAS, "path", str(path), ENDINGS)
-    return suffix
-
-
-def _named(path):
-    require(isinstance(path, (str, os.PathLike)), "path", str(path)[:60], ENDINGS)
-    _ending(path)
-    return Path(path)
+    """What a file's name ends in, one of EXTRAS; an ending alone is its own."""
+    ending = (Path(path).suffix or Path(path).name) if isinstance(path, (str, os.PathLike)) else None
+    require(ending in EXTRAS, "path", str(path), ENDINGS)
+    return ending

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from architecture import EfficientNet, find_scale, require
+from architecture import EfficientNet, find_scale, is_number, require
 from datasets import CACHE, DATA, PathLike, centre_square, class_names, photo, rgb
 
 LITE_SHA256 = {  # of the files that tools/convert_lite.py writes; only lite0 is part of the repository
@@ -57,11 +57,11 @@ def pretrained(
     scale = find_scale(variant)
     if path is None:
         path = _converted(variant) if variant in LITE_SHA256 else _downloaded(variant, include_top)
-    arrays = _read(Path(path))
+    arrays, complaint = _read(Path(path)), f"{str(path)!r} does not fit {variant}"
     if Path(path).suffix != ".npz":
-        arrays = _without_normalization(arrays, scale.baseline, f"{str(path)!r} does not fit {variant}")
+        arrays = _without_normalization(arrays, scale.baseline, complaint)
     model = EfficientNet(variant if resolution is None else replace(scale, resolution=resolution), 1000, include_top)
-    _assign(model, arrays, f"{str(path)!r} does not fit {variant}")
+    _assign(model, arrays, complaint)
     return model
 
 
@@ -73,8 +73,7 @@ def classify(image: PathLike | Image.Image | np.ndarray, variant: str = "lite0",
     to the variant's resolution as `datasets.photo` does it. The model is kept for the next call.
     Raises ValueError, in one line, for an image that cannot be used, and whatever `pretrained` raises.
     """
-    whole = isinstance(top, Integral) and not isinstance(top, bool)
-    require(whole and 1 <= top <= 1000, "top", top, "a whole number from 1 to 1000")
+    require(is_number(top, Integral) and 1 <= top <= 1000, "top", top, "a whole number from 1 to 1000")
     crop = _prepared(image, find_scale(variant).resolution).astype("float32")
     probabilities = keras.ops.convert_to_numpy(_model(variant)(crop[None], training=False))[0]
     names = class_names()
@@ -89,24 +88,26 @@ def _model(variant):
 def _prepared(image, size):
     if isinstance(image, (str, os.PathLike)):
         return photo(image, size)
-    if isinstance(image, Image.Image):
-        try:
-            return np.array(centre_square(rgb(image), size))
-        except ValueError as error:
-            raise ValueError(f"image cannot be read ({error}).") from error
-    pixels = np.asarray(image)
+    if not isinstance(image, Image.Image):
+        image = _image_of(np.asarray(image))
+    try:
+        return np.array(centre_square(rgb(image), size))
+    except ValueError as error:
+        raise ValueError(f"image cannot be read ({error}).") from error
+
+
+def _image_of(pixels):
+    """An array of pixels as a Pillow image, or ValueError."""
     if pixels.dtype.kind not in "uif" or pixels.size == 0:
         raise ValueError(f"image is {pixels.dtype} of shape {pixels.shape}; allowed: an array of numbers 0 to 255.")
-    if pixels.ndim == 2:
-        pixels = np.stack([pixels] * 3, axis=-1)
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
+    if pixels.ndim != 2 and pixels.shape[2:] != (3,):
         raise ValueError(f"image has shape {pixels.shape}; allowed: one image, (height, width, 3) or (height, width).")
     low, high = pixels.min(), pixels.max()
     if not 0 <= low <= high <= 255:
         raise ValueError(f"pixels must be 0 to 255; this image's are {low:.4g} to {high:.4g}.")
     if pixels.dtype.kind == "f" and 0 < high <= 1:
         raise ValueError(f"pixels must be 0 to 255; this image's maximum is {high:.3g}; multiply by 255.")
-    return np.array(centre_square(Image.fromarray(np.rint(pixels).astype("uint8")), size))
+    return Image.fromarray(np.rint(pixels).astype("uint8"))
 
 
 # ---------------------------------------------------------------- finding the file

@@ -292,6 +292,7 @@ def test_a_folder_of_photos(album):
     again = datasets.folder(album, 24)
     other = datasets.folder(album, 24, seed=1)
     assert np.array_equal(again[0][0], x) and not np.array_equal(other[0][0], x)
+    assert {image.tobytes() for image in other[1][0]} != {image.tobytes() for image in x_test}  # not the same, mixed
     _, (more, _), _ = datasets.folder(album, 24, test=0.9)
     assert len(more) == 4 + 1 + 9  # at least one photo stays to learn from
 
@@ -560,12 +561,6 @@ def test_an_unknown_table_is_answered_with_the_names(name):
     with pytest.raises(ValueError) as error:
         datasets.published(name)
     assert one_line(error) and repr(name) in str(error.value) and all(table in str(error.value) for table in TABLES)
-
-
-def test_no_measured_table_yet(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "DATA", tmp_path)
-    with pytest.raises(ValueError, match="measured table is 'a'; allowed: none"):
-        datasets.measured("a")
 
 
 def by_model(name):

@@ -15,6 +15,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from architecture import is_number
+
 NO_NUMBERS = (str, bytes, complex, type(None))
 SHORT = ((1,), (2,), (3,), (4,))  # shapes that are shown in full
 SECONDS = 5  # for one call; the slowest solution takes a tenth of a second
@@ -38,8 +40,7 @@ def attempt(function, args):
     """What a call returns, or Raised: on copies, without warnings, with a limit of time. Ctrl-C still interrupts."""
     copies = copy.deepcopy(args)
     try:
-        with _time_limit(SECONDS), np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _time_limit(SECONDS), np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
             return function(*copies)
     except (Exception, SystemExit, TimeUp) as error:
         return Raised(error)
@@ -61,33 +62,31 @@ def _time_limit(seconds):
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
         signal.setitimer(signal.ITIMER_REAL, *timer_before)
+        signal.signal(signal.SIGALRM, before)
+
+
+def define(source, name, scope=()):
+    """The function of that name in a source, which knows the names of the scope, a dict."""
+    scope = dict(scope)
+    exec(source, scope)
+    return scope[name]
 
 
 def is_stub(function, source, name):
     """Whether a function is what the source of a stub defines, untouched."""
-    scope = {}
-    exec(source, scope)
-    ours, theirs = scope[name].__code__, getattr(function, "__code__", None)
+    ours, theirs = define(source, name).__code__, getattr(function, "__code__", None)
     return all(getattr(ours, part) == getattr(theirs, part, None) for part in ("co_code", "co_consts", "co_names"))
 
 
-def left_open(function, results):
-    """Whether a `...` is left in a function: in its source, but not inside an index, or else in what it gives."""
+def left_open(function):
+    """Whether a `...` is left in the source of a function, other than in an index."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):  # no source, as of a built-in function, or a lambda torn out of its line
-        return any(_is_open(result) for result in results)
+        return False
     indices = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Subscript) for part in ast.walk(node.slice)}
     return any(getattr(node, "value", None) is ... and id(node) not in indices for node in ast.walk(tree))
-
-
-def _is_open(result):
-    if isinstance(result, Raised):
-        return "ellipsis" in str(result.error).lower()
-    return any(part is ... for part in (result if isinstance(result, tuple) else (result,)))
 
 
 # ---------------------------------------------------------------- comparing
@@ -103,8 +102,13 @@ def same(got, right):
     got, right = numbers(got), numbers(right)
     if got is None or right is None or got.shape != right.shape:
         return False
+    return bool(_close(got, right).all())
+
+
+def _close(got, right):
+    """Where two arrays of floats agree: to 5 digits, or to a millionth of the largest."""
     largest = np.abs(right[np.isfinite(right)]).max(initial=0)
-    return np.allclose(got, right, rtol=1e-5, atol=1e-6 * largest, equal_nan=True)
+    return np.isclose(got, right, rtol=1e-5, atol=1e-6 * largest, equal_nan=True)
 
 
 def numbers(value):
@@ -132,7 +136,7 @@ def call(name, args):
             return f'"{arg}"'
         if isinstance(arg, list) and len(arg) > 4:
             return f"a list of {len(arg)}"
-        return f"{arg:_}" if isinstance(arg, Real) and not isinstance(arg, bool) else f"{arg}"
+        return f"{arg:_}" if is_number(arg) else f"{arg}"
 
     return f"{name}({', '.join(map(word, args))})"
 
@@ -196,8 +200,7 @@ def difference(got, right, name=""):
 
 def _first_difference(found, wanted):
     """The first place at which two arrays of one shape differ; before all others, where one is not finite."""
-    tolerance = 1e-5 * np.abs(wanted) + 1e-6 * np.abs(wanted).max()
-    unequal = ~(np.abs(found - wanted) <= tolerance)  # NaN is unequal, too
+    unequal = ~_close(found, wanted)
     broken = unequal & ~np.isfinite(found)
     unequal = broken if broken.any() else unequal
     return tuple(int(index) for index in np.unravel_index(np.argmax(unequal), wanted.shape))

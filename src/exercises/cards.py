@@ -1,6 +1,6 @@
 r"""Cards: how an exercise is written down, and what is worked out from it.
 
-    01.1 recall: Count a convolution       number, kind and title
+    01.1 recall: Count a convolution       number, kind (recall, modify or derive), title
     def pixels(size, stride):              the solution; guillemets mark what the learner writes: with `...` in their
         return «math.ceil(size / stride)»  place it is the stub, so the two cannot drift apart
     ? Round up.                            a hint; each says more than the one before
@@ -28,9 +28,8 @@ from functools import cache, cached_property
 import numpy as np
 
 from architecture import Baseline, Conv, Scale, Stage, compound_scale, plan, require
-from exercises.answers import Raised, attempt
+from exercises.answers import Raised, attempt, define
 
-KINDS = ("recall", "modify", "derive")
 SIGNS = "?>=→✗~✓"
 SCOPE = dict(np=np, math=math, plan=cache(plan), compound_scale=compound_scale)  # what a lesson has imported by then
 ORACLES = SCOPE | dict(Conv=Conv, Raised=Raised)
@@ -41,10 +40,10 @@ def enter_cards(cards, functions):
     """Enters the exercises of a lesson in EXERCISES. functions: a dict of those which oracles and views call."""
     for card in re.split(r"^(?=\d\d\.\d )", cards, flags=re.MULTILINE)[1:]:
         head, body = card.strip().split("\n", 1)
-        number, kind, title = re.fullmatch(r"(\S+) (\w+): (.+)", head).groups()
+        number, kind = re.fullmatch(r"(\S+) (\w+): .+", head).groups()
         source, *lines = re.split(rf"^(?=[{SIGNS}] )", body, flags=re.MULTILINE)
         rows = {sign: [" ".join(line[2:].split()) for line in lines if line[0] == sign] for sign in SIGNS}
-        EXERCISES[number] = Exercise(number, kind, title, source.strip(), rows, functions)
+        EXERCISES[number] = Exercise(number, kind, source.strip(), rows, functions)
 
 
 def block_on_paper(inputs, expand, size=16, stride=1, filters=None, ratio=0.25):
@@ -60,7 +59,6 @@ class Exercise:
 
     number: str
     kind: str
-    title: str
     source: str
     rows: dict
     functions: dict
@@ -120,7 +118,7 @@ class Exercise:
     def right(self):
         """Of each right answer, what it gives in each case; first of all, the oracle's."""
         head = re.search(r"^def .*", self.source, re.MULTILINE)[0]
-        oracle = _define(f"{head}\n    return {self.rows['='][0]}", self.name, ORACLES | self.functions)
+        oracle = define(f"{head}\n    return {self.rows['='][0]}", self.name, ORACLES | self.functions)
         return [[self.parts(oracle(*args)) for args in self.cases], *map(self.run, self.others)]
 
     @cached_property
@@ -130,7 +128,7 @@ class Exercise:
 
     def run(self, source):
         """What a function, given as source, gives in each case."""
-        function = _define(source, self.name, SCOPE)
+        function = define(source, self.name, SCOPE)
         return [self.parts(attempt(function, args)) for args in self.cases]
 
     def parts(self, result):
@@ -143,9 +141,3 @@ class Exercise:
         except Exception:
             return (result,)
         return parts if len(parts) == len(self.returns) else (result,)
-
-
-def _define(source, name, scope):
-    scope = dict(scope)
-    exec(source, scope)
-    return scope[name]

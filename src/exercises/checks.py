@@ -2,49 +2,45 @@
 
 from numbers import Integral
 
-from architecture import require
+from architecture import is_number, require
 from exercises.answers import Raised, TimeUp, attempt, call, describe, difference, failure, is_stub, left_open, same
 from exercises.cards import EXERCISES
 
 
 def check(number, answer):
     """Prints one line about an answer. Never raises on account of the answer."""
-    try:
-        find(number)
-    except ValueError as error:
-        print(error)
-    else:
+    if _found(number):
         print(verdict(number, answer)[1])
 
 
 def hint(number, level=1):
     """Prints one hint; each level says more than the one before."""
-    try:
-        hints = find(number).hints
-        exists = isinstance(level, Integral) and 1 <= level <= len(hints)
-        require(exists, "level", level, f"1 to {len(hints)}")
-    except ValueError as error:
-        print(error)
-    else:
-        print(f"Hint {level} of {len(hints)}: {hints[level - 1]}")
+    if entry := _found(number):
+        count = len(entry.hints)
+        if is_number(level, Integral) and 1 <= level <= count:
+            print(f"Hint {level} of {count}: {entry.hints[level - 1]}")
+        else:
+            print(f"level is {level!r}; allowed: 1 to {count}.")
 
 
 def solution(number):
     """Prints one right answer."""
+    if entry := _found(number):
+        print(entry.solution)
+
+
+def _found(number):
+    """The entry of an exercise, or None and a printed line if there is none."""
     try:
-        print(find(number).solution)
+        return find(number)
     except ValueError as error:
         print(error)
 
 
-def stub(number):
-    """The source that the learner starts from."""
-    return find(number).stub
-
-
 def cell(number):
     """The whole exercise cell of a notebook: the stub and its check."""
-    return f'{stub(number)}\n\n\ncheck("{number}", {find(number).name})'
+    entry = find(number)
+    return f'{entry.stub}\n\n\ncheck("{number}", {entry.name})'
 
 
 def find(number):
@@ -72,7 +68,7 @@ def verdict(number, answer):
     got = [entry.parts(result) for result in results]
     if any(all(map(_agree, got, right)) for right in entry.right):
         return True, f"✓ {number} {entry.name}: {entry.praise}"
-    if left_open(answer, results):
+    if left_open(answer):
         return False, f"○ {number} not finished: a ... is left in {entry.name}. {stuck}"
     return False, f"✗ {number} {_explain(entry, got)}"
 

@@ -40,7 +40,6 @@ def operations_per_mac(reported, macs):
   # far too few is neither; the difference counts in both directions, so take abs
 ✗ 0.05 -> 0.6 # allow 5 % of what is expected, no more
 ✗ 0.05 -> 0.03 # a paper rounds: allow 5 %
-✗ 0.05 -> 0.1 # allow 5 % of what is expected, no more
 ✗ 0.05 * expected -> 0.05 * macs # for 2 operations, allow 5 % of what is expected, which is 2 * macs
 ✗ return 0 -> return round(reported / macs) # 0 unless it is within 5 % of what is expected
 ✗ abs(reported - expected) <= 0.05 * expected -> round(reported / macs) == operations

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from cells import define
-from exercises import EXERCISES, KINDS, cell, verdict
+from exercises import EXERCISES, cell, verdict
 from exercises.answers import Raised, same
 
+KINDS = ["recall", "modify", "derive"]  # from easy to hard
 PLAUSIBLE = (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError)  # what a mistake of a card may raise
 ODD = [None, "b3", "1.0", 7, 10**400, (), (1, 2), [1.0], [1j], np.eye(2), {"q": np.eye(2)}, True, {}, 1j, math.nan]
 ODD += [object(), [[1], [1, 2]], [None, 1], 10**5000, -1e300, b"7", range(10)]

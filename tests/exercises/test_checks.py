@@ -59,6 +59,14 @@ def line(number, answer):
 NUMBERS = [Fraction, np.float32, np.float64, tf.constant, tf.Variable, np.asarray]
 
 
+def gave(number, answer):
+    """What the line says of the first call's result."""
+    start = {"99.1": "✗ 99.1 divide(8, 4) gave ", "99.2": "✗ 99.2 spread(array (3, 2)) gave "}[number]
+    text = line(number, answer)
+    assert text.startswith(start)
+    return text.removeprefix(start)
+
+
 @pytest.mark.parametrize("kind", NUMBERS, ids=lambda kind: kind.__name__)
 def test_right_numbers_of_any_kind_are_right(kind):
     assert verdict("99.1", lambda x, n=2: kind(x / n))[0]
@@ -67,52 +75,38 @@ def test_right_numbers_of_any_kind_are_right(kind):
 
 def test_where_results_differ_is_said():
     assert line("99.1", lambda x, n=2: x / n if n == 4 else 0) == "✗ 99.1 divide(9) gave 0, not 4.5."
-    assert line("99.1", lambda x, n=2: x / n + 1e-4) == "✗ 99.1 divide(8, 4) gave 2.0001, not 2: do not round."
-    call = "✗ 99.2 spread(array (3, 2)) gave"
-    assert line("99.2", lambda t: t) == f"{call} an array of shape (3, 2), not these parts: mean, rest."
-    assert (
-        line("99.2", lambda t: (t.mean(0), t.T))
-        == f"{call} rest = an array of shape (2, 3), not an array of shape (3, 2)."
-    )
-    assert line("99.2", lambda t: (t.mean(0), np.abs(t - t.mean(0)))) == f"{call} rest[0, 0] = 2, not -2."
-    assert line("99.2", lambda t: (t.mean(0) + [0, 1], t)) == f"{call} mean = (2, 4), not (2, 3)."
-    assert line("99.2", lambda t: (t.mean(0), np.log(t))).startswith(f"{call} rest[0, 0] = -inf, not -2")
-    assert line("99.2", lambda t: (t.mean(0), np.sqrt(4 - t))).startswith(f"{call} rest[2, 1] = nan, not 2")
-    assert line("99.2", lambda t: (t[0] / 0, t)) == f"{call} mean = (nan, inf), not (2, 3)."
+    assert gave("99.1", lambda x, n=2: x / n + 1e-4) == "2.0001, not 2: do not round."
+    assert gave("99.2", lambda t: t) == "an array of shape (3, 2), not these parts: mean, rest."
+    shapes = "rest = an array of shape (2, 3), not an array of shape (3, 2)."
+    assert gave("99.2", lambda t: (t.mean(0), t.T)) == shapes
+    assert gave("99.2", lambda t: (t.mean(0), np.abs(t - t.mean(0)))) == "rest[0, 0] = 2, not -2."
+    assert gave("99.2", lambda t: (t.mean(0) + [0, 1], t)) == "mean = (2, 4), not (2, 3)."
+    assert gave("99.2", lambda t: (t.mean(0), np.log(t))).startswith("rest[0, 0] = -inf, not -2")
+    assert gave("99.2", lambda t: (t.mean(0), np.sqrt(4 - t))).startswith("rest[2, 1] = nan, not 2")
+    assert gave("99.2", lambda t: (t[0] / 0, t)) == "mean = (nan, inf), not (2, 3)."
 
 
 def test_results_that_are_no_numbers_are_named():
-    def silent(x, n=2):
-        x / n
-
-    call = "✗ 99.1 divide(8, 4) gave"
-    assert line("99.1", silent) == f"{call} None, not 2: is a return missing, or is the result printed?"
-    assert line("99.1", lambda x, n=2: str(x / n)) == f"{call} '2.0', not 2: that is text."
-    assert line("99.1", lambda x, n=2: x / n + 0j) == f"{call} (2+0j), not 2: that is not made of real numbers."
-    assert "not made of real numbers" in line("99.1", lambda x, n=2: [[x], [x, n]])
-    assert (
-        line("99.1", lambda x, n=2: 10**400)
-        == f"{call} a number of 401 digits, not 2: that is not made of real numbers."
-    )
+    assert gave("99.1", lambda x, n=2: None) == "None, not 2: is a return missing, or is the result printed?"
+    assert gave("99.1", lambda x, n=2: str(x / n)) == "'2.0', not 2: that is text."
+    assert gave("99.1", lambda x, n=2: x / n + 0j) == "(2+0j), not 2: that is not made of real numbers."
+    assert "not made of real numbers" in gave("99.1", lambda x, n=2: [[x], [x, n]])
+    assert gave("99.1", lambda x, n=2: 10**400) == "a number of 401 digits, not 2: that is not made of real numbers."
 
 
 def test_mistakes_are_named():
     assert line("99.1", lambda x, n=2: x // n).endswith(": do not round down.")
     assert line("99.1", lambda x, n=2: x / 2).endswith(": use n.")
     assert line("99.1", lambda x, n=2: x / n if n == 4 else x // 2).endswith(": do not round down.")  # in most cases
-    assert line("99.2", lambda t: (t.mean(0), t.mean(0) - t)).endswith(
-        "gave rest[0, 0] = 2, not -2: the other way round."
-    )
-    assert line("99.2", lambda t: (t.mean(), None)).endswith("gave mean = 2.5, not (2, 3): one mean for each column.")
+    assert gave("99.2", lambda t: (t.mean(0), t.mean(0) - t)) == "rest[0, 0] = 2, not -2: the other way round."
+    assert gave("99.2", lambda t: (t.mean(), None)) == "mean = 2.5, not (2, 3): one mean for each column."
     assert "columns" in line("99.2", lambda t: np.ones(3) * t + np.ones((2, 1)) - t.mean(1))
 
 
 def test_the_line_that_raised_is_shown():
     answer = define("def divide(x, n=2):\n    half = x / 0\n    return half\n", "divide")
-    assert (
-        line("99.1", answer)
-        == '✗ 99.1 divide(8, 4) raised ZeroDivisionError: division by zero, in the line "half = x / 0".'
-    )
+    said = 'raised ZeroDivisionError: division by zero, in the line "half = x / 0".'
+    assert line("99.1", answer) == f"✗ 99.1 divide(8, 4) {said}"
     assert "raised AxisError: axis 5 is out of bounds" in line("99.2", lambda t: t.mean(axis=5))
 
     def broken(*args):
@@ -195,7 +189,7 @@ def test_an_ellipsis_in_an_index_is_no_gap():
     source = find("00.2").solution
     assert verdict("00.2", define(source.replace("[:, class_index]", "[..., class_index]"), "activation_map"))[0]
     assert "✗" in line("00.2", define(source.replace("[:, class_index]", "[..., 0]"), "activation_map"))
-    assert "not finished" in line("99.1", lambda x, n=2: x + ...)
+    assert "not finished" in line("99.1", define("def divide(x, n=2):\n    return x + ...", "divide"))
 
 
 def test_what_is_printed(capsys):

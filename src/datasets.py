@@ -4,7 +4,6 @@ Everything but `full=True` is in the folder data/, so no network is needed; data
 from and under which licence. Images are uint8 arrays, (height, width, channels), pixels 0 to 255.
 """
 
-import csv
 import hashlib
 import os
 import warnings
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from architecture import is_number, require
+from atomic import read_rows
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 CACHE = DATA / "cache"  # not in git: what `tools/` put there, verified
@@ -317,10 +317,11 @@ def measured(name: str) -> list[dict]:
 def _table(folder, name):
     tables = {path.stem: path for path in sorted((DATA / folder).glob("*.csv"))}
     require(name in list(tables), f"{folder} table", name, ", ".join(tables))
-    with open(tables[name], encoding="utf-8", newline="") as file:
-        header, *rows = csv.reader(file)
-    columns = [_typed([row[i] for row in rows]) for i in range(len(header))]
-    return [dict(zip(header, row)) for row in zip(*columns)]
+    rows = read_rows(tables[name])
+    odd = [line for line, row in enumerate(rows, start=2) if None in row or None in row.values()]
+    require(not odd, f"the number of cells of {tables[name].name}, lines", odd, "one for each column")
+    columns = {column: _typed([row[column] for row in rows]) for column in rows[0]}
+    return [dict(zip(columns, row)) for row in zip(*columns.values())]
 
 
 def _typed(cells):

@@ -117,8 +117,8 @@ def straight_line():
 
 def test_show_stores_the_alt_text_in_a_notebook(monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.get_ipython", lambda: "a kernel")
-    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.append((data, metadata)))
+    monkeypatch.setattr(style, "get_ipython", lambda: "a kernel")
+    monkeypatch.setattr(style, "display", lambda data, raw, metadata: shown.append((data, metadata)))
     for _ in range(2):
         style.show(straight_line(), alt=f" {ALT} ")
     for data, metadata in shown:
@@ -153,7 +153,7 @@ def test_equal_figures_give_equal_bytes_that_name_no_software():
 
 def test_sliders_redraw_the_picture_and_leave_no_figure_open(monkeypatch):
     widgets, seen, shown = pytest.importorskip("ipywidgets"), [], []
-    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setattr(style, "display", shown.append)
 
     def draw(phi, depth):
         seen.append((phi, depth))

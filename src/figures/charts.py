@@ -1,4 +1,4 @@
-"""Charts of numbers that a lesson has: lines, points, bars, intervals, images. Every function returns a Figure."""
+"""Charts of numbers that a lesson has: lines, points, bars, intervals, images."""
 
 import itertools
 import math
@@ -211,7 +211,7 @@ def shares(bars, colours=None):
         draw_bar(ax, y, percent, palette, lambda _, percent: f"{percent:.0f} %" if percent >= 4.5 else "")
     name_rows(ax, bars)
     ax.set(xlim=(0, 100), xlabel="share (%)")
-    handles = [Rectangle((0, 0), 1, 1, facecolor=palette[part]) for part in parts]
+    handles = [Rectangle((0, 0), 1, 1, facecolor=palette[part]) for part in parts]  # the last bar's are those of all
     fig.legend(handles, parts, loc="outside upper center", ncols=len(parts), handlelength=1, columnspacing=1.3)
     return fig
 

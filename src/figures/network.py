@@ -196,16 +196,13 @@ def draw_network(variants):
 
 
 def _draw_side_by_side(networks):
-    unit, columns = fit_stacks(networks.values(), WIDTH - 0.6)
+    unit, centres = fit_stacks(networks.values(), WIDTH)
     tallest = max(_tallest(network) for network in networks.values()) * unit
     fig, ax = canvas.new(WIDTH, tallest + 2.3)
-    x = space = (WIDTH - sum(columns)) / (len(columns) + 1)
-    for (caption, network), column in zip(networks.items(), columns):
-        centre = x + column / 2
+    for (caption, network), centre in zip(networks.items(), centres):
         draw_stack(ax, network, centre, 1.98 + tallest / 2, unit)
         ax.text(centre, 1.46, caption, **canvas.CAPTION)
         canvas.write_lines(ax, centre, 1.16, [*facts(network), f"{short(network.macs)} MACs"], 12)
-        x += column + space
     ax.text(0.2, 0.08, SLABS, **canvas.NOTE)
     return fig
 
@@ -266,11 +263,13 @@ def _fit(extents, narrowest, room):
     return unit, columns
 
 
-def fit_stacks(networks, room):
-    """The largest unit at which networks, each with a caption, fit side by side; and the widths of their columns."""
-    room -= 0.28 * (len(networks) - 1)
+def fit_stacks(networks, width):
+    """The largest unit at which networks, each with a caption, fit side by side on a canvas, and their centres."""
+    room = width - 0.6 - 0.28 * (len(networks) - 1)
     caption = min(1.2, room / len(networks))
-    return _fit([_extent(network) for network in networks], caption, room)
+    unit, columns = _fit([_extent(network) for network in networks], caption, room)
+    space = (width - columns.sum()) / (len(columns) + 1)
+    return unit, np.cumsum(space + columns) - columns / 2
 
 
 # what follows is in units

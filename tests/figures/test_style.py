@@ -106,6 +106,15 @@ def test_ticks_of_a_log_axis_are_plain_numbers(limits, expected):
     assert [ax.xaxis.get_major_formatter()(tick) for tick in shown] == [str(number) for number in expected]
 
 
+def test_rows_are_named_from_top_to_bottom():
+    ax = plt.figure().add_subplot()
+    style.name_rows(ax, {"first": "a key", "second": "another"})
+    assert list(ax.get_yticks()) == [0, 1]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "second"]
+    (_, first), (_, second) = ax.transLimits.transform([(0, 0), (0, 1)])  # 0 at the foot of the axes, 1 at the top
+    assert (first, second) == pytest.approx((0.75, 0.25))
+
+
 # ---------------------------------------------------------------- show
 
 

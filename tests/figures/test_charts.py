@@ -145,7 +145,9 @@ def test_tradeoff_with_one_panel():
 def test_tradeoff_with_a_headline_names_families_at_their_ends(panels):
     fig = charts.tradeoff(FAMILIES, panels, "top-1 (%)", title="Fewer MACs, but not less time")
     assert headline(fig) == "Fewer MACs, but not less time" and not legend(fig)
-    for ax in fig.axes:
+    for panel, ax in enumerate(fig.axes):
+        ends = {text.get_text(): text.xy for text in ax.texts}
+        assert ends["EfficientNet"] == ((38.0, 600.0)[panel], 84.3)
         colours = {text.get_text(): to_hex(text.get_color()) for text in ax.texts}
         assert colours["EfficientNet"] == COLORS["EfficientNet"].lower() and "others" in colours
     check_layout(fig)

@@ -125,10 +125,8 @@ def draw_family():
     percents = [(f"{accuracy:.1f} %", macs, accuracy, bold) for _, macs, accuracy in points]
     plot_accuracy(chart, percents, ((0.8, -0.8), (1, 0), (0, -1)))
     networks = [plan(name.lower()) for name, _, _ in points]
-    unit, columns = fit_stacks(networks, PAGE[0] - 0.6)
-    edge = space = (PAGE[0] - sum(columns)) / (len(columns) + 1)
-    for (name, *point), network, column in zip(points, networks, columns):
-        centre, edge = edge + column / 2, edge + column + space
+    unit, centres = fit_stacks(networks, PAGE[0])
+    for (name, *point), network, centre in zip(points, networks, centres):
         draw_stack(ax, network, centre, STACKS, unit)
         ax.text(centre, 5.86, name, ha="center", weight="bold", size=19, color=COLORS["accent"])
         canvas.write_lines(ax, centre, 5.6, facts(network), 12, 0.2)

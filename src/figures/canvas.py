@@ -5,7 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import colors
-from matplotlib.patches import Circle, PathPatch, Polygon, Rectangle
+from matplotlib.patches import FancyArrowPatch, PathPatch, Polygon, Rectangle
 from matplotlib.path import Path
 
 from figures.style import COLORS, use_style
@@ -69,12 +69,21 @@ def slab(ax, x, y, side, thick, colour, edge=0.8):
 
 def line(ax, points, colour, lw=THICK_LINE):
     """A line through points, with rounded corners."""
+    ax.add_patch(PathPatch(_rounded(points), fill=False, edgecolor=colour, lw=lw, capstyle="butt"))
+
+
+def arrow(ax, points, colour, lw=THICK_LINE):
+    """A line through points, with rounded corners, that ends in an arrow head."""
+    look = dict(arrowstyle="-|>", mutation_scale=8 * lw, color=colour, lw=lw, capstyle="butt")
+    ax.add_patch(FancyArrowPatch(path=_rounded(points), **look))
+
+
+def _rounded(points):
     vertices, codes = [points[0]], [Path.MOVETO]
     for before, corner, after in zip(points, points[1:], points[2:]):
         vertices += [_towards(corner, before), corner, _towards(corner, after)]
         codes += [Path.LINETO, Path.CURVE3, Path.CURVE3]
-    path = Path([*vertices, points[-1]], [*codes, Path.LINETO])
-    ax.add_patch(PathPatch(path, fill=False, edgecolor=colour, lw=lw, capstyle="butt"))
+    return Path([*vertices, points[-1]], [*codes, Path.LINETO])
 
 
 def _towards(start, end):
@@ -84,22 +93,7 @@ def _towards(start, end):
     return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
 
 
-def arrow(ax, points, colour, lw=THICK_LINE):
-    """A line through points that ends in an arrow head."""
-    (x0, y0), (x1, y1) = points[-2:]
-    length, half = 0.1 + 0.035 * lw, 0.025 + 0.025 * lw
-    distance = math.dist((x0, y0), (x1, y1))
-    dx, dy = (x1 - x0) / distance, (y1 - y0) / distance
-    neck = x1 - dx * length, y1 - dy * length
-    line(ax, [*points[:-1], neck], colour, lw)
-    wings = [(neck[0] + side * dy * half, neck[1] - side * dx * half) for side in (1, -1)]
-    ax.add_patch(Polygon([points[-1], *wings], facecolor=colour, lw=0))
-
-
 def node(ax, x, y, sign, colour):
-    """A circled plus or times."""
-    ax.add_patch(Circle((x, y), NODE, facecolor="white", edgecolor=colour, lw=1.8, zorder=3))
-    d = 0.085
-    strokes = ((d, 0), (0, d)) if sign == "+" else ((0.7 * d, 0.7 * d), (0.7 * d, -0.7 * d))
-    for dx, dy in strokes:
-        ax.plot((x - dx, x + dx), (y - dy, y + dy), color=colour, lw=1.8, marker="", zorder=4)
+    """A circled sign, "+" or "x"."""
+    ax.plot(x, y, marker="o", ms=144 * NODE, mfc="white", mec=colour, mew=1.8, zorder=3)
+    ax.plot(x, y, marker=sign, ms=144 * NODE * (0.57 if sign == "+" else 0.4), mec=colour, mew=1.8, zorder=4)

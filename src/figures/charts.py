@@ -1,18 +1,29 @@
-"""Charts of numbers that a lesson has: lines, points, bars, intervals, images. Every function returns a Figure."""
+"""Charts of numbers that a lesson has: lines, points, bars, intervals, images."""
 
+import itertools
 import math
 import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
-from PIL import Image
 
 from architecture import plan
 from datasets import published
 from figures import canvas
 from figures.labels import label_ends, label_points, write_headline
-from figures.style import COLORS, DASHES, HEAT, MARKERS, SERIES, colours_of, log_scales, use_style, white_or_ink
+from figures.style import (
+    COLORS,
+    DASHES,
+    HEAT,
+    MARKERS,
+    SERIES,
+    colours_of,
+    log_scales,
+    name_rows,
+    use_style,
+    white_or_ink,
+)
 from intervals import t_interval
 
 TABLE_2 = (
@@ -70,22 +81,22 @@ def curves(lines, xlabel, ylabel, measured=None, log="", title=None):
     use_style()
     fig, ax = plt.subplots()
     measured = measured or {}
-    points = measured | lines
     names = list(lines | measured)
-    colours = colours_of(names)
-    look = {name: dict(color=colours[name], zorder=3) for name in names}
-    dash = {name: DASHES[i % len(DASHES)] if name in lines else "" for i, name in enumerate(names)}
-    marker = {name: MARKERS[i % len(MARKERS)] if name in measured else "" for i, name in enumerate(names)}
-    for name, (x, y) in lines.items():
-        ax.plot(x, y, marker="", ls=dash[name], **look[name])
-    for name, (x, y) in measured.items():
-        ax.plot(x, y, ls="None", marker=marker[name], mec="white", ms=9, **look[name])
+    colours, handles = colours_of(names), []
+    for i, name in enumerate(names):
+        dash = DASHES[i % len(DASHES)] if name in lines else ""
+        marker = MARKERS[i % len(MARKERS)] if name in measured else ""
+        if name in lines:
+            ax.plot(*lines[name], color=colours[name], marker="", ls=dash, zorder=3)
+        if name in measured:
+            ax.plot(*measured[name], color=colours[name], marker=marker, ls="None", mec="white", ms=9, zorder=4)
+        handles.append(plt.Line2D([], [], color=colours[name], marker=marker, ls=dash))
     ax.set(xlabel=xlabel, ylabel=ylabel)
     log_scales(ax, log)
     if title:
         write_headline(ax, title)
-    if len(names) > 1 and not (title and _name_lines(fig, ax, points, colours)):
-        ax.legend([plt.Line2D([], [], ls=dash[name], marker=marker[name], **look[name]) for name in names], names)
+    if len(names) > 1 and not (title and _name_lines(fig, ax, measured | lines, colours)):
+        ax.legend(handles, names)
     return fig
 
 
@@ -105,22 +116,21 @@ def roofline(points, peak, bandwidth):
     `points`: list of (label, MACs per byte, MACs per second); `peak` is in MACs, `bandwidth` in bytes per second.
     """
     use_style()
-    fig = plt.figure(figsize=(10, 5.6), layout="none")
-    ax = fig.add_axes((0.1, 0.13, 0.87, 0.83))
+    fig, ax = plt.subplots(figsize=(10, 5.6))
     points = [(name, intensity, speed / 1e9) for name, intensity, speed in points]
     peak, bandwidth = peak / 1e9, bandwidth / 1e9
-    ridge, speeds = peak / bandwidth, [speed for _, _, speed in points]
-    intensities = [ridge, *(intensity for _, intensity, _ in points)]
-    low, high = min(intensities) / 5, max(intensities) * 4
-    floor, ceiling = min([*speeds, bandwidth * low]) / 2, max([*speeds, peak]) * 2.2
-    ax.set(xlim=(low, high), ylim=(floor, ceiling))
+    names, intensities, speeds = zip(*points)
+    ridge = peak / bandwidth
+    low, high = min(ridge, *intensities) / 5, max(ridge, *intensities) * 4
+    ax.set(xlim=(low, high), ylim=(min(bandwidth * low, *speeds) / 2, max(peak, *speeds) * 2.2))
     log_scales(ax, "xy")
-    ax.set(xlabel="MACs per byte moved (log scale)", ylabel="billion MACs per second (log scale)")
     _draw_roof(ax, ridge, peak, bandwidth)
-    colours = colours_of([name for name, _, _ in points], shared=True)
+    colours = colours_of(names, shared=True)
     for i, (name, intensity, speed) in enumerate(points):
         look = dict(marker=MARKERS[i % len(MARKERS)], color=colours[name], ms=11, mec="white", zorder=4)
         ax.plot(intensity, speed, **look)
+    ax.set(xlabel="MACs per byte moved (log scale)", ylabel="billion MACs per second (log scale)")
+    fig.draw_without_rendering()  # the layout is final
     ground = dict(boxstyle="square,pad=0.1", fc="white", ec="none", alpha=0.85)
     label_points(ax, [(*point, dict(color=COLORS["ink"], size=12.5, bbox=ground)) for point in points])
     return fig
@@ -134,14 +144,9 @@ def _draw_roof(ax, ridge, peak, bandwidth):
     ax.fill_between(x, roof, ceiling, color=COLORS["line"], alpha=0.45, lw=0)
     ax.plot([ridge, ridge], [floor, peak], color=COLORS["muted"], marker="", lw=1, ls=(0, (3, 3)))
     ax.text(ridge * 1.1, peak * 1.12, "most that the arithmetic allows", color=COLORS["muted"])
-    run, rise = np.subtract(*ax.transData.transform([(ridge, peak), (low, roof[0])]))
-    turned = dict(rotation=math.degrees(math.atan2(rise, run)), rotation_mode="anchor", ha="center", va="bottom")
-    middle = (low * ridge) ** 0.5
-    ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", color=COLORS["muted"], **turned)
-
-
-LEFT, RIGHT, BETWEEN, BOTTOM = 0.9, 0.15, 0.35, 0.75  # margins of a tradeoff, and between its panels, in inches
-LEGEND = 0.38  # height of its legend, in inches
+    look = dict(color=COLORS["muted"], ha="center", va="bottom", rotation_mode="anchor", transform_rotates_text=True)
+    middle, slope = (low * ridge) ** 0.5, math.degrees(math.atan(bandwidth))
+    ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", rotation=slope, **look)
 
 
 def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
@@ -152,57 +157,45 @@ def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
     `title`: the finding, as a headline; families are then named where their lines end, if there is room.
     """
     use_style()
-    xlabels = (xlabels,) if isinstance(xlabels, str) else tuple(xlabels)
-    width, height = 10 if len(xlabels) == 1 else 6.3 * len(xlabels), 5.8
-    panel_width = (width - LEFT - RIGHT - BETWEEN * (len(xlabels) - 1)) / len(xlabels)
-    fig = plt.figure(figsize=(width, height), layout="none")
-    top = height - (1.05 if title else 0.58)  # of the panels
-    looks, named = _looks(families, scattered), False
-    for panel, xlabel in enumerate(xlabels):
-        ax = canvas.axes_in_inches(fig, LEFT + panel * (panel_width + BETWEEN), BOTTOM, panel_width, top - BOTTOM)
-        here = {name: _on_panel(points, panel) for name, points in families.items()}
-        _plot_families(ax, here, looks, log, margin=0.1 if title else 0.06)
-        ends = [(name, *points[-1][1:], _bold(looks[name])) for name, points in here.items()]
-        if title and label_points(ax, ends, all_or_none=True):
-            named = True
+    xlabels = [xlabels] if isinstance(xlabels, str) else xlabels
+    width = 10 if len(xlabels) == 1 else 6.3 * len(xlabels)
+    fig, axes = plt.subplots(1, len(xlabels), figsize=(width, 5.8), sharey=True, squeeze=False)
+    axes[0, 0].set_ylabel(ylabel)
+    colours = colours_of(families)
+    panels = []
+    for i, (ax, xlabel) in enumerate(zip(axes.flat, xlabels)):
+        panel = {name: _on_panel(points, i) for name, points in families.items()}
+        for (name, points), marker in zip(panel.items(), itertools.cycle(MARKERS)):
+            _, x, y = zip(*points)
+            look = dict(color=colours[name], marker=marker, ls="None" if name in scattered else "-")
+            ax.plot(x, y, label=name, lw=1.4, mec="white", ms=8.5, zorder=4, **look)
+        ax.margins(0.1 if title else 0.06)
+        log_scales(ax, log)
         ax.set_xlabel(xlabel)
-        if panel == 0:
-            ax.set_ylabel(ylabel)
-        ax.tick_params(axis="y", labelleft=panel == 0)
+        panels.append(panel)
     if title:
-        write_headline(fig.axes[0], title, 12 if named else 72 * LEGEND)
-    if not named:
-        handles, names = ax.get_legend_handles_labels()
-        place = dict(loc="lower left", bbox_to_anchor=(LEFT / width, (top + 0.03) / height), borderaxespad=0.0)
-        fig.legend(handles, names, ncols=len(names), handlelength=1.8, columnspacing=1.6, **place)
+        write_headline(axes[0, 0], title)
+    legend = fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(families))
+    fig.draw_without_rendering()  # the layout is final
+    fig.set_layout_engine("none")
+    named = [_name_points(ax, panel, colours, with_families=bool(title)) for ax, panel in zip(axes.flat, panels)]
+    if any(named):
+        legend.remove()
     return fig
-
-
-def _looks(families, scattered):
-    """How the markers and the line of each family look."""
-    looks, markers = {name: dict(color=colour) for name, colour in colours_of(families).items()}, (*MARKERS, "P")
-    for i, name in enumerate(families):
-        looks[name] |= dict(marker=markers[i % len(markers)], ls="None" if name in scattered else "-")
-    return looks
-
-
-def _bold(look):
-    return dict(color=look["color"], weight="bold")
 
 
 def _on_panel(points, panel):
     return [(text, x[panel] if isinstance(x, tuple) else x, y) for text, x, y in points]
 
 
-def _plot_families(ax, families, looks, log, margin):
-    labels = []
+def _name_points(ax, families, colours, with_families):
+    """Writes the points' labels, and if asked the families' names at their ends; returns whether those found room."""
+    labels, ends = [], []
     for name, points in families.items():
-        _, x, y = zip(*points)
-        ax.plot(x, y, label=name, lw=1.4, mec="white", ms=8.5, zorder=4, **looks[name])
-        labels += [(*point, dict(color=looks[name]["color"], size=11.5)) for point in points if point[0]]
-    ax.margins(margin)
-    log_scales(ax, log)
+        labels += [(*point, dict(color=colours[name], size=11.5)) for point in points if point[0]]
+        ends.append((name, *points[-1][1:], dict(color=colours[name], weight="bold")))
     label_points(ax, labels)
+    return with_families and label_points(ax, ends, all_or_none=True)
 
 
 def shares(bars, colours=None):
@@ -213,27 +206,24 @@ def shares(bars, colours=None):
     use_style()
     palette = COLORS | (colours or {})
     fig, ax = plt.subplots(figsize=(11, 1.2 + 0.75 * len(bars)))
-    for i, parts in enumerate(bars.values()):
+    for y, parts in enumerate(bars.values()):
         percent = {part: 100 * amount / sum(parts.values()) for part, amount in parts.items()}
-        draw_bar(ax, -i, percent, palette, 0.66, label_from=4.5, text="{:.0f} %", size=12, gap=1.2)
-    ax.set_yticks([-i for i in range(len(bars))], list(bars))
-    ax.set(xlim=(0, 100), ylim=(-len(bars) + 0.5, 0.5), xlabel="share (%)")
-    ax.grid(False, axis="y")
-    ax.tick_params(axis="y", length=0)
-    names = list(next(iter(bars.values())))
-    handles = [Rectangle((0, 0), 1, 1, facecolor=palette[name]) for name in names]
-    fig.legend(handles, names, loc="outside upper center", ncols=len(names), handlelength=1, columnspacing=1.3)
+        draw_bar(ax, y, percent, palette, lambda _, percent: f"{percent:.0f} %" if percent >= 4.5 else "")
+    name_rows(ax, bars)
+    ax.set(xlim=(0, 100), xlabel="share (%)")
+    handles = [Rectangle((0, 0), 1, 1, facecolor=palette[part]) for part in parts]  # the last bar's are those of all
+    fig.legend(handles, parts, loc="outside upper center", ncols=len(parts), handlelength=1, columnspacing=1.3)
     return fig
 
 
-def draw_bar(ax, y, parts, colours, height, label_from=math.inf, text="{:.1f}", size=11.5, gap=0.8):
-    """A stacked bar; parts of at least `label_from` say their value as `text` formats it."""
+def draw_bar(ax, y, parts, colours, label=None):
+    """A stacked bar; `label(part, value)` is what a part says, "" where it has no room."""
     start = 0.0
-    for kind, value in parts.items():
-        ax.barh(y, value, left=start, height=height, color=colours[kind], edgecolor="white", lw=gap)
-        if value >= label_from:
-            style = dict(ha="center", va="center", color=white_or_ink(colours[kind]), size=size, weight="bold")
-            ax.text(start + value / 2, y, text.format(value), **style)
+    for part, value in parts.items():
+        ax.barh(y, value, left=start, height=0.7, color=colours[part], edgecolor="white", lw=0.8)
+        if label:
+            style = dict(ha="center", va="center", color=white_or_ink(colours[part]), size=12, weight="bold")
+            ax.text(start + value / 2, y, label(part, value), **style)
         start += value
 
 
@@ -246,15 +236,12 @@ def seeds(groups, xlabel, title=None):
     fig, ax = plt.subplots(figsize=(10, 0.9 + 0.85 * len(groups)))
     colours, ink = colours_of(groups, shared=True), COLORS["ink"]
     dots = dict(ls="None", marker="o", ms=9, mec="white", mew=1, alpha=0.85)
-    for i, (name, values) in enumerate(groups.items()):
-        (mean, half), below, above = t_interval(values), -i - 0.22, -i + 0.12
-        ax.plot([mean - half, mean + half], [below, below], color=ink, marker="|", ms=10, lw=2, zorder=3)
-        ax.plot(mean, below, marker="D", color=ink, ms=8, zorder=4)
-        ax.plot(values, [above] * len(values), color=colours[name], **dots)
-    ax.set_yticks([-i for i in range(len(groups))], [f"{name}\nn = {len(values)}" for name, values in groups.items()])
-    ax.set_ylim(-len(groups) + 0.4, 0.55)
-    ax.grid(False, axis="y")
-    ax.tick_params(axis="y", length=0)
+    for y, (name, values) in enumerate(groups.items()):
+        mean, half = t_interval(values)
+        ax.plot([mean - half, mean + half], [y + 0.22] * 2, color=ink, marker="|", ms=10, lw=2, zorder=3)
+        ax.plot(mean, y + 0.22, marker="D", color=ink, ms=8, zorder=4)
+        ax.plot(values, [y - 0.12] * len(values), color=colours[name], **dots)
+    name_rows(ax, [f"{name}\nn = {len(values)}" for name, values in groups.items()])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(f"{xlabel}   (dots: seeds; bar: mean and 95 % interval)")
     if title:
@@ -287,48 +274,38 @@ CARD_EDGES = (dict(lw=0.8), dict(lw=3.0), dict(lw=1.2, ls=(0, (4, 3))))
 def board(piles, kinds):
     """Draws piles of cards side by side. `piles`: dict of heading -> list of (text, kind).
 
-    `kinds` names the kinds of card, at most three, in the order of their looks: filled, with a thick edge, dashed.
+    `kinds` names the kinds of card, at most three, in the order of their edges: thin, thick, dashed.
     """
-    looks = {kind: look for look, kind in enumerate(kinds)}
-    cards = {head: _wrapped(pile) for head, pile in piles.items()}
-    tallest = max(map(_pile_height, cards.values()))
+    edges = dict(zip(kinds, CARD_EDGES))
+    tallest = max(sum(_card_height(text) + CARD_GAP for text, _ in pile) for pile in piles.values())
     fig, ax = canvas.new(0.3 + len(piles) * (CARD + CARD_GAP), tallest + 1.35)
-    for i, (head, pile) in enumerate(cards.items()):
-        x, y, colour = 0.15 + i * (CARD + CARD_GAP), tallest + 0.63, SERIES[i % len(SERIES)]
+    x = 0.15
+    for i, (head, pile) in enumerate(piles.items()):
+        y, colour = tallest + 0.63, SERIES[i % len(SERIES)]
         canvas.box(ax, x, y, CARD, HEADING, colour)
         style = dict(weight="bold", color=white_or_ink(colour), va="center", linespacing=1.15)
         ax.text(x + 0.12, y + 0.29, str(len(pile)), size=21, **style)
         ax.text(x + (0.5 if len(pile) < 10 else 0.74), y + 0.31, head, size=12, **style)
-        for lines, kind in pile:
-            tall = _card_height(lines)
+        for text, kind in pile:
+            tall = _card_height(text)
             y -= tall + CARD_GAP
-            _draw_card(ax, x, y, CARD, tall, colour, looks[kind])
-            ax.text(x + 0.14, y + tall / 2, "\n".join(lines), size=11, va="center", linespacing=1.2)
+            canvas.box(ax, x, y, CARD, tall, canvas.mix(colour, "white", 0.85), edgecolor=colour, **edges[kind])
+            ax.text(x + 0.14, y + tall / 2, _wrapped(text), size=11, va="center", linespacing=1.2)
+        x += CARD + CARD_GAP
     x = 0.15
-    for kind, look in looks.items():
-        _draw_card(ax, x, 0.12, 0.42, 0.26, COLORS["muted"], look)
+    for kind, edge in edges.items():
+        canvas.box(ax, x, 0.12, 0.42, 0.26, "white", edgecolor=COLORS["muted"], **edge)
         ax.text(x + 0.54, 0.25, kind, size=12, va="center")
         x += 1.04 + 0.105 * len(kind)
     return fig
 
 
-def _wrapped(pile):
-    return [(textwrap.wrap(text, 25), kind) for text, kind in pile]
+def _wrapped(text):
+    return textwrap.fill(text, 25)
 
 
-def _pile_height(pile):
-    return sum(_card_height(lines) + CARD_GAP for lines, _ in pile)
-
-
-def _card_height(lines):
-    return CARD_STEP * len(lines) + 0.2
-
-
-def _draw_card(ax, x, y, width, height, colour, look):
-    edge = CARD_EDGES[look]
-    inset = edge["lw"] / 144  # half the edge, in inches: it stays inside the card
-    fill = "white" if "ls" in edge else canvas.mix(colour, "white", 0.85)
-    canvas.box(ax, x + inset, y + inset, width - 2 * inset, height - 2 * inset, fill, edgecolor=colour, **edge)
+def _card_height(text):
+    return CARD_STEP * (_wrapped(text).count("\n") + 1) + 0.2
 
 
 # ---------------------------------------------------------------- images
@@ -383,11 +360,10 @@ def class_activation(image, heat, title="where the network looks"):
     grey = image[..., :3].mean(-1) / (255 if image.max() > 1 else 1)
     height, width = grey.shape
     fig, (left, right) = plt.subplots(1, 2, figsize=(8, 4 * height / width + 0.4))
-    left.imshow(image)
+    frame = left.imshow(image).get_extent()
     right.imshow(grey, cmap="gray", vmin=0, vmax=1)
-    heat = Image.fromarray(((heat - heat.min()) / (np.ptp(heat) or 1)).astype("float32"))
-    heat = np.asarray(heat.resize((width, height), Image.Resampling.BILINEAR))
-    right.imshow(heat, cmap=HEAT, alpha=0.1 + 0.65 * heat)
+    heat = (heat - heat.min()) / (np.ptp(heat) or 1)
+    right.imshow(heat, cmap=HEAT, vmin=0, vmax=1, alpha=0.1 + 0.65 * heat, extent=frame, interpolation="bilinear")
     for ax, text in ((left, "photo"), (right, title)):
         ax.axis("off")
         ax.set_title(text, size=14, weight="normal", loc="center", pad=6)

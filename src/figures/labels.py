@@ -23,10 +23,10 @@ def label_points(ax, points, sides=SIDES, all_or_none=False):
     taken, frame = _taken(ax), ax.get_window_extent()
     notes, free = [], True
     for text, x, y, style in points:
-        note, covered = _best_place(ax, text, (x, y), style, sides, taken, frame)
+        note = ax.annotate(text, (x, y), (0, 0), textcoords="offset points", **style)
+        free = _move_to_best(note, sides, taken, frame) < 1 and free
         taken.append(note.get_window_extent().extents)
         notes.append(note)
-        free = free and covered < 1
     if all_or_none and not free:
         _remove(notes)
     return free
@@ -76,22 +76,22 @@ def write_headline(ax, title, distance=12):
     ax.set_title("\n".join(textwrap.wrap(title, HEADLINE_COLUMNS)), pad=distance)
 
 
-def _best_place(ax, text, point, style, sides, taken, frame):
-    """The Annotation that covers least, of equals the first, and how many square pixels that is."""
-    best, least, lowest = None, math.inf, math.inf
-    for rank, (far, (dx, dy)) in enumerate(itertools.product(DISTANCES, sides)):
-        ha = "left" if dx > 0 else "right" if dx < 0 else "center"
-        va = "bottom" if dy > 0 else "top" if dy < 0 else "center_baseline"
-        place = dict(ha=ha, va=va, xytext=(dx * far, dy * far * 0.8), textcoords="offset points")
-        note = ax.annotate(text, point, **(place | style))
-        covered = _covered(note.get_window_extent(), taken, frame)
-        if covered + rank < lowest:
-            if best:
-                best.remove()
-            best, least, lowest = note, covered, covered + rank
-        else:
-            note.remove()
-    return best, least
+def _move_to_best(note, sides, taken, frame):
+    """Moves an Annotation where it covers least, of equals to the first, and returns how many square pixels that is."""
+    places, covered = list(itertools.product(DISTANCES, sides)), []
+    for place in places:
+        _move(note, *place)
+        covered.append(_covered(note.get_window_extent(), taken, frame))
+    best = np.argmin(covered + np.arange(len(places)))  # a nearer place is worth a pixel or two
+    _move(note, *places[best])
+    return covered[best]
+
+
+def _move(note, distance, side):
+    dx, dy = side
+    note.set_ha("left" if dx > 0 else "right" if dx < 0 else "center")
+    note.set_va("bottom" if dy > 0 else "top" if dy < 0 else "center_baseline")
+    note.xyann = dx * distance, dy * distance * 0.8
 
 
 def _covered(box, taken, frame):

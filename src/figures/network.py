@@ -1,7 +1,6 @@
 """Drawings made from `architecture.plan`: a block, networks on one scale, and where a network's costs are.
 
-Shapes, MACs and parameters are read from the plan, so that a picture cannot disagree with the code. Every function
-returns a matplotlib Figure.
+Shapes, MACs and parameters are read from the plan, so that a picture cannot disagree with the code.
 """
 
 import math
@@ -13,7 +12,7 @@ from matplotlib.patches import Rectangle
 from architecture import Scale, plan
 from figures import canvas
 from figures.charts import draw_bar
-from figures.style import COLORS, RAMP, SERIES, log_scales, short, use_style, white_or_ink
+from figures.style import COLORS, RAMP, SERIES, log_scales, name_rows, short, use_style
 
 COSTS = {"macs": "MACs", "params": "parameters", "activations": "activations"}
 
@@ -23,7 +22,6 @@ COSTS = {"macs": "MACs", "params": "parameters", "activations": "activations"}
 WIDTH, HEIGHT, EDGE = 13.0, 6.4, 0.45  # of a block's canvas, and of the margin beside its texts
 AXIS, SKIP, FLOOR = 3.62, 5.14, 2.1  # heights of the operators, of the skip connection, and of the gates below
 GATE, PLUS, LONGEST_GAP = 1.3, 0.85, 2.4  # lengths along the axis: of the gates, of the addition, between two maps
-BAR, BAR_LEFT, BAR_RIGHT = 0.26, 1.75, 11.75  # height and ends of the bars of shares
 
 
 def draw_block(block):
@@ -32,7 +30,7 @@ def draw_block(block):
     A slab is log2(resolution) high and sqrt(channels) thick, on the same scale for every block.
     """
     fig, ax = canvas.new(WIDTH, HEIGHT)
-    operators = {role: convs[0] for role, convs in roles(block).items() if role != "se"}
+    operators = {role: convs[0] for role, convs in _roles(block).items() if role != "se"}
     first = block.expand or block.depthwise
     maps = [(first.size, first.inputs), *map(_shape, operators.values())]
 
@@ -49,7 +47,7 @@ def draw_block(block):
         x += _draw_map(ax, x, shape, role)
 
     _draw_skip(ax, block, start, x, maps)
-    _draw_shares(ax, block)
+    _draw_shares(fig, block)
     ratio = first.filters // first.inputs if block.expand else 1
     kind = f"MBConv{ratio}, {block.depthwise.kernel}×{block.depthwise.kernel}, stage {block.stage} of Table 1"
     ax.text(EDGE, HEIGHT - 0.4, block.name.rstrip("_"), **canvas.HEADLINE)
@@ -57,7 +55,7 @@ def draw_block(block):
     return fig
 
 
-def roles(block):
+def _roles(block):
     """The convolutions of a block by what they do, in order; the parts that it does not have are left out."""
     convs = {
         "expand": [block.expand],
@@ -71,7 +69,7 @@ def roles(block):
 def _amounts(block, what):
     """A cost of a block, such as "macs", by what its convolutions do."""
     amounts = {}
-    for role, convs in roles(block).items():
+    for role, convs in _roles(block).items():
         amounts[role] = sum(getattr(conv, what) for conv in convs)
     return amounts
 
@@ -79,6 +77,11 @@ def _amounts(block, what):
 def _shape(conv):
     """What a convolution makes: (resolution, channels)."""
     return conv.output_size, conv.filters
+
+
+def _text(shape):
+    size, channels = shape
+    return f"{size}×{size}×{channels}"
 
 
 def _face(size, channels):
@@ -99,11 +102,9 @@ def _top(size):
 
 def _draw_map(ax, x, shape, role):
     """Draws the slab of a feature map, (resolution, channels), with its left end at `x`; returns its length."""
-    (size, channels), length = shape, _length(*shape)
-    side, thick = _face(*shape)
+    length, (side, thick) = _length(*shape), _face(*shape)
     canvas.slab(ax, x + canvas.LEAN * side / 2, AXIS, side, thick, COLORS[role])
-    text = f"{size}×{size}×{channels}"
-    ax.text(x + length / 2, AXIS - _top(size) - 0.13, text, ha="center", va="top", size=12.5)
+    ax.text(x + length / 2, AXIS - _top(shape[0]) - 0.13, _text(shape), ha="center", va="top", size=12.5)
     return length
 
 
@@ -125,7 +126,7 @@ def _draw_gate(ax, block, x):
     for i, channels in enumerate((wide, narrow, wide)):
         height = 0.62 * math.sqrt(channels / wide)
         canvas.box(ax, centre - 0.26 + 0.2 * i, FLOOR - height / 2, 0.11, height, colour)
-    canvas.node(ax, up, AXIS, "×", COLORS["ink"])
+    canvas.node(ax, up, AXIS, "x", COLORS["ink"])
     macs, params = _amounts(block, "macs")["se"], _amounts(block, "params")["se"]
     ax.text(centre, FLOOR - 0.44, "squeeze-and-excitation", va="top", **canvas.NAME)
     ax.text(centre, FLOOR - 0.68, f"{wide} → {narrow} → {wide}", ha="center", va="top", size=12.5)
@@ -155,22 +156,24 @@ def _draw_skip(ax, block, start, end, maps):
     ax.text((leave + plus) / 2, SKIP + 0.12, text, ha="center", color=colour)
 
 
-def _draw_shares(ax, block):
+def _draw_shares(fig, block):
     """Two bars: where the block's MACs and parameters are."""
-    for y, what in ((0.5, "macs"), (0.14, "params")):
+    ax = canvas.axes_in_inches(fig, 1.75, 0.09, 10.0, 0.72, xlim=(0, 100), ylim=(1.5, -0.5))
+    ax.axis("off")
+    for row, what in enumerate(("macs", "params")):
         amounts = _amounts(block, what)
-        total, x, middle = sum(amounts.values()), BAR_LEFT, y + BAR / 2
-        ax.text(BAR_LEFT - 0.14, middle, COSTS[what], ha="right", va="center")
-        ax.text(BAR_RIGHT + 0.14, middle, short(total), ha="left", va="center")
-        for role, amount in amounts.items():
-            width = (BAR_RIGHT - BAR_LEFT) * amount / total
-            canvas.box(ax, x, y, width, BAR, COLORS[role], edgecolor="white", lw=1)
-            text = f"{100 * amount / total:.0f} %" if width > 0.5 else ""
-            if width > 1.45:
-                text = f"{'SE' if role == 'se' else role} {text}"
-            ink = white_or_ink(COLORS[role])
-            ax.text(x + width / 2, middle, text, ha="center", va="center", size=11.5, weight="bold", color=ink)
-            x += width
+        total = sum(amounts.values())
+        draw_bar(ax, row, {role: 100 * amount / total for role, amount in amounts.items()}, COLORS, _share)
+        ax.text(-1.4, row, COSTS[what], ha="right", va="center")
+        ax.text(101.4, row, short(total), va="center")
+
+
+def _share(role, percent):
+    """What stands on a part of a bar, as far as it has room."""
+    if percent < 5:
+        return ""
+    name = "SE" if role == "se" else role
+    return f"{name} {percent:.0f} %" if percent > 14.5 else f"{percent:.0f} %"
 
 
 # ---------------------------------------------------------------- a network, or several on one scale
@@ -180,36 +183,28 @@ COLUMN, WIDE_COLUMN = 1.22, 1.36  # least width of a stage's column, and with tw
 SLABS = "A slab is a block's output: √resolution high, √channels thick."
 
 
-def draw_network(variants="b0"):
+def draw_network(variants):
     """Draws one network stage by stage, or several on one scale.
 
     Width, depth and resolution are the thickness, the number and the height of the slabs.
-    `variants`: a name or a Scale; a list of them; or a dict of caption -> name or Scale, for several.
+    `variants`: a name or a Scale; or a dict of caption -> name or Scale, for several.
     Every slab is one block's output, sqrt(resolution) high and sqrt(channels) thick.
     """
-    if isinstance(variants, (str, Scale)):
-        return _draw_stages(plan(variants), _title(variants))
-    if not isinstance(variants, dict):
-        variants = {_title(variant): variant for variant in variants}
-    networks = {caption: plan(variant) for caption, variant in variants.items()}
-    unit, columns = fit_stacks(networks.values(), WIDTH - 0.6)
+    if isinstance(variants, dict):
+        return _draw_side_by_side({caption: plan(variant) for caption, variant in variants.items()})
+    return _draw_stages(plan(variants), variants.capitalize() if isinstance(variants, str) else "")
+
+
+def _draw_side_by_side(networks):
+    unit, centres = fit_stacks(networks.values(), WIDTH)
     tallest = max(_tallest(network) for network in networks.values()) * unit
     fig, ax = canvas.new(WIDTH, tallest + 2.3)
-    x = space = (WIDTH - sum(columns)) / (len(columns) + 1)
-    for (caption, network), column in zip(networks.items(), columns):
-        centre = x + column / 2
+    for (caption, network), centre in zip(networks.items(), centres):
         draw_stack(ax, network, centre, 1.98 + tallest / 2, unit)
         ax.text(centre, 1.46, caption, **canvas.CAPTION)
         canvas.write_lines(ax, centre, 1.16, [*facts(network), f"{short(network.macs)} MACs"], 12)
-        x += column + space
     ax.text(0.2, 0.08, SLABS, **canvas.NOTE)
     return fig
-
-
-def _title(variant):
-    if isinstance(variant, str):
-        return variant.capitalize()
-    return f"w {variant.width:.3g} · d {variant.depth:.3g}"
 
 
 def facts(network):
@@ -238,18 +233,14 @@ def _draw_stages(network, title):
 
 
 def _captions(network):
-    """What stands under each row of Table 1: its operator, kernel and number of blocks, and output."""
+    """What stands under each row of Table 1: its operator, its kernel and number of blocks, and its output."""
+    stem, top = [("Conv", f"{conv.kernel}×{conv.kernel}", _text(_shape(conv))) for conv in (network.stem, network.top)]
     captions = []
-    for stage, maps in zip((None, *network.scale.baseline.stages, None), _rows(network)):
-        size, channels = maps[-1]
-        if stage:
-            blocks = "1 block" if len(maps) == 1 else f"{len(maps)} blocks"
-            name, kernel = f"MBConv{stage.expand}", f"{stage.kernel}×{stage.kernel} · {blocks}"
-        else:
-            conv = network.top if captions else network.stem
-            name, kernel = "Conv", f"{conv.kernel}×{conv.kernel}"
-        captions.append((name, kernel, f"{size}×{size}×{channels}"))
-    return captions
+    for stage, blocks in zip(network.scale.baseline.stages, network.stages):
+        count = "1 block" if len(blocks) == 1 else f"{len(blocks)} blocks"
+        kernel = f"{stage.kernel}×{stage.kernel} · {count}"
+        captions.append((f"MBConv{stage.expand}", kernel, _text(_shape(blocks[-1].project))))
+    return [stem, *captions, top]
 
 
 def _rows(network):
@@ -272,11 +263,13 @@ def _fit(extents, narrowest, room):
     return unit, columns
 
 
-def fit_stacks(networks, room):
-    """The largest unit at which networks, each with a caption, fit side by side; and the widths of their columns."""
-    room -= 0.28 * (len(networks) - 1)
+def fit_stacks(networks, width):
+    """The largest unit at which networks, each with a caption, fit side by side on a canvas, and their centres."""
+    room = width - 0.6 - 0.28 * (len(networks) - 1)
     caption = min(1.2, room / len(networks))
-    return _fit([_extent(network) for network in networks], caption, room)
+    unit, columns = _fit([_extent(network) for network in networks], caption, room)
+    space = (width - columns.sum()) / (len(columns) + 1)
+    return unit, np.cumsum(space + columns) - columns / 2
 
 
 # what follows is in units
@@ -336,19 +329,18 @@ def draw_scaled(scale, caption="scaled"):
 
     width, depth, times = scale.width, scale.depth, scale.resolution / 224
     laws = {"macs": depth * width**2 * times**2, "params": depth * width**2, "activations": depth * width * times**2}
-    chart = canvas.axes_in_inches(fig, 1.45, 0.62, 6.5, 1.75, xlim=(0.1, 1000), ylim=(-2.6, 0.6))
+    chart = canvas.axes_in_inches(fig, 1.45, 0.62, 6.5, 1.75, xlim=(0.1, 1000))
     log_scales(chart, "x", ticks=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000))
     for y, (what, law) in enumerate(laws.items()):
         count = getattr(scaled, what)
         multiple = count / getattr(base, what)
         low, high = sorted((1, multiple))
-        chart.barh(-y, high - low, left=low, height=0.52, color=SERIES[y])
-        chart.plot([law, law], [-y - 0.4, -y + 0.4], color=COLORS["ink"], marker="", lw=2.4)
+        chart.barh(y, high - low, left=low, height=0.52, color=SERIES[y])
+        chart.plot([law, law], [y - 0.4, y + 0.4], color=COLORS["ink"], marker="", lw=2.4)
         text = f"{short(count)}  =  {multiple:.2f} × baseline"
-        chart.text(1.02, -y, text, va="center", size=13, transform=chart.get_yaxis_transform())
+        chart.text(1.02, y, text, va="center", size=13, transform=chart.get_yaxis_transform())
     chart.axvline(1, color=COLORS["muted"], lw=1)
-    chart.set_yticks([-y for y in range(len(laws))], COSTS.values())
-    chart.grid(False, axis="y")
+    name_rows(chart, COSTS.values())
     chart.set_xlabel("multiple of the baseline, log scale (bar: counted; tick: power law)", size=12)
     return fig
 
@@ -371,7 +363,6 @@ def _draw_pair(ax, networks):
 ENDS = "ends"  # stem, top and classifier
 KINDS = {kind: COLORS[kind] for kind in ("expand", "depthwise", "se", "project")} | {ENDS: COLORS["feature"]}
 KIND_NAMES = ("expand", "depthwise", "squeeze-and-excitation", "project", "stem, top, classifier")
-PANEL, PANEL_STEP = 3.5, 3.82  # width of a panel, and from one panel to the next
 
 
 def draw_costs(network):
@@ -380,39 +371,33 @@ def draw_costs(network):
     Every bar is a share of the whole network's; the two ends of the network, stem, top and classifier, are grey.
     """
     use_style()
-    fig = plt.figure(figsize=(13, 6.6), layout="none")
-    for panel, (what, name) in enumerate(COSTS.items()):
-        rows, left = _percent_by_row(network, what), 1.62 + PANEL_STEP * panel
-        last = max(rows)
-        upper = canvas.axes_in_inches(fig, left, 5.15, PANEL, 0.55, xlim=(0, 100), ylim=(-0.5, 0.5))
-        lower = canvas.axes_in_inches(fig, left, 0.75, PANEL, 3.95, ylim=(last + 0.55, 0.45))
+    fig, axes = plt.subplots(2, len(COSTS), figsize=(13, 6.6), sharey="row", height_ratios=(1, 7))
+    for upper, lower, (what, name) in zip(*axes, COSTS.items()):
+        rows = _percent_by_row(network, what)
         upper.set_title(f"{short(getattr(network, what))} {name}", size=15, pad=6)
-        upper.axis("off")
-        of_kind = {kind: sum(parts[kind] for parts in rows.values()) for kind in KINDS}
-        draw_bar(upper, 0, of_kind, KINDS, 0.8, label_from=8)
-        longest = max(sum(parts.values()) for parts in rows.values())
-        for row, parts in rows.items():
-            total = sum(parts.values())
-            draw_bar(lower, row, parts, KINDS, 0.66)
-            lower.text(total + 0.02 * longest, row, f"{total:.1f} %", va="center", size=12)
-        lower.set(xlim=(0, 1.27 * longest), xlabel="share of all (%)")
-        lower.set_yticks(list(rows), [f"stage {row}" for row in rows] if panel == 0 else [""] * last)
-        lower.tick_params(axis="y", length=0)
-        lower.grid(False, axis="y")
-    fig.text(1.5 / 13, 5.425 / 6.6, "all stages (%)", ha="right", va="center", size=12)
+        upper.set(xlim=(0, 100), xticks=[])
+        upper.spines[:].set_visible(False)
+        of_kind = {kind: sum(parts[kind] for parts in rows) for kind in KINDS}
+        draw_bar(upper, 0, of_kind, KINDS, lambda _, percent: f"{percent:.1f}" if percent >= 8 else "")
+        totals = [sum(parts.values()) for parts in rows]
+        for y, (parts, total) in enumerate(zip(rows, totals)):
+            draw_bar(lower, y, parts, KINDS)
+            lower.text(total + 0.02 * max(totals), y, f"{total:.1f} %", va="center", size=12)
+        lower.set(xlim=(0, 1.27 * max(totals)), xlabel="share of all (%)")
+        name_rows(upper, ["all stages (%)"])
+        name_rows(lower, [f"stage {row}" for row in range(1, len(rows) + 1)])
     handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in KINDS.values()]
-    look = dict(ncols=len(KINDS), handlelength=1, columnspacing=1.8, borderaxespad=0.2)
-    fig.legend(handles, KIND_NAMES, loc="upper center", **look)
+    fig.legend(handles, KIND_NAMES, loc="outside upper center", ncols=len(KINDS), handlelength=1, columnspacing=1.8)
     return fig
 
 
 def _percent_by_row(network, what):
-    """The percentage of `what` that each kind of layer has in each row of Table 1: row -> kind -> percent."""
-    last = len(network.scale.baseline.stages) + 2
-    percent, whole = {row: dict.fromkeys(KINDS, 0) for row in range(1, last + 1)}, getattr(network, what) / 100
+    """The percentage of `what` that each kind of layer has: a dict for each row of Table 1."""
+    percent = [dict.fromkeys(KINDS, 0) for _ in range(len(network.stages) + 2)]
+    whole = getattr(network, what) / 100
     for block in network.blocks:
         for kind, amount in _amounts(block, what).items():
-            percent[block.stage][kind] += amount / whole
-    percent[1][ENDS] = getattr(network.stem, what) / whole
-    percent[last][ENDS] = sum(getattr(conv, what) for conv in (network.top, network.predictions) if conv) / whole
+            percent[block.stage - 1][kind] += amount / whole
+    percent[0][ENDS] = getattr(network.stem, what) / whole
+    percent[-1][ENDS] = sum(getattr(conv, what) for conv in (network.top, network.predictions) if conv) / whole
     return percent

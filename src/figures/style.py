@@ -6,6 +6,8 @@ import re
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import get_ipython
+from IPython.display import display
 from matplotlib import colors, ticker
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -91,11 +93,10 @@ def use_style():
 
 def short(number):
     """A count in three digits: 385814752 -> "386 M"."""
-    units = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
-    limit, suffix = next((unit for unit in units if number >= 0.9995 * unit[0]), (1, ""))
-    value = number / limit
-    decimals = (2 if value < 9.995 else 1 if value < 99.95 else 0) if suffix else 0
-    return f"{value:.{decimals}f}{suffix}"
+    for unit, suffix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= 0.9995 * unit:  # 999.6 in three digits is 1.00 k
+            return f"{number / unit:#.3g}".rstrip(".") + suffix
+    return f"{number:.0f}"
 
 
 def log_scales(ax, names, ticks=None):
@@ -111,7 +112,15 @@ def log_scales(ax, names, ticks=None):
         steps = (1, 2, 5) if high / low < 300 else (1,)
         axis.set_major_locator(ticker.FixedLocator(ticks) if ticks else ticker.LogLocator(subs=steps))
         axis.set_minor_locator(ticker.NullLocator())
-        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+
+
+def name_rows(ax, names):
+    """Makes the y axis a list of names, from top to bottom at 0, 1, 2 ..., as bars and dots beside them need it."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
 
 
 def show(fig, alt):
@@ -121,12 +130,7 @@ def show(fig, alt):
     """
     if not isinstance(alt, str) or len(alt.strip()) < 20:
         raise ValueError(f"alt is {alt!r}; allowed: a text of at least 20 characters that says what the figure shows.")
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        get_ipython = None
-    if get_ipython and get_ipython():
+    if get_ipython():
         picture = base64.b64encode(png(fig, bbox_inches="tight", pad_inches=0.1)).decode()
         display({"image/png": picture, "text/plain": str(fig)}, raw=True, metadata={"image/png": {"alt": alt.strip()}})
     plt.close(fig)
@@ -153,14 +157,12 @@ def sliders(draw, **ranges):
     """
     try:
         import ipywidgets
-        from IPython.display import display
     except ImportError:
         print("No sliders here, because ipywidgets is not installed; the still picture shows what they redraw.")
         return
-    controls = {
-        name: ipywidgets.FloatSlider(value=start, min=low, max=high, step=0.1, description=name)
-        for name, (low, start, high) in ranges.items()
-    }
+    controls = {}
+    for name, (low, start, high) in ranges.items():
+        controls[name] = ipywidgets.FloatSlider(value=start, min=low, max=high, step=0.1, description=name)
     picture = ipywidgets.Image(format="png", layout=dict(max_width="100%"))
 
     def redraw(change=None):

@@ -106,6 +106,15 @@ def test_ticks_of_a_log_axis_are_plain_numbers(limits, expected):
     assert [ax.xaxis.get_major_formatter()(tick) for tick in shown] == [str(number) for number in expected]
 
 
+def test_rows_are_named_from_top_to_bottom():
+    ax = plt.figure().add_subplot()
+    style.name_rows(ax, {"first": "a key", "second": "another"})
+    assert list(ax.get_yticks()) == [0, 1]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "second"]
+    (_, first), (_, second) = ax.transLimits.transform([(0, 0), (0, 1)])  # 0 at the foot of the axes, 1 at the top
+    assert (first, second) == pytest.approx((0.75, 0.25))
+
+
 # ---------------------------------------------------------------- show
 
 
@@ -117,8 +126,8 @@ def straight_line():
 
 def test_show_stores_the_alt_text_in_a_notebook(monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.get_ipython", lambda: "a kernel")
-    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.append((data, metadata)))
+    monkeypatch.setattr(style, "get_ipython", lambda: "a kernel")
+    monkeypatch.setattr(style, "display", lambda data, raw, metadata: shown.append((data, metadata)))
     for _ in range(2):
         style.show(straight_line(), alt=f" {ALT} ")
     for data, metadata in shown:
@@ -153,7 +162,7 @@ def test_equal_figures_give_equal_bytes_that_name_no_software():
 
 def test_sliders_redraw_the_picture_and_leave_no_figure_open(monkeypatch):
     widgets, seen, shown = pytest.importorskip("ipywidgets"), [], []
-    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setattr(style, "display", shown.append)
 
     def draw(phi, depth):
         seen.append((phi, depth))

@@ -27,7 +27,7 @@ from architecture import EfficientNet, Scale, compound_scale, plan
 from datasets import cifar10, fashion_mnist
 from experiments.clock import summary, take_turns
 from experiments.loop import compile_for, images_of, measures, restart, train
-from experiments.table import fill
+from experiments.table import fill, fill_at_once
 from mini import mini
 from recipe import schedule
 
@@ -146,19 +146,18 @@ def grid(dataset, shapes, epochs, seeds):
     ]
 
 
-@cache
 def time_steps(batch=128, rounds=9, span=0.5):
-    """Times a training step of every network in TABLE, in turns. Returns {(shape, multiple): row}."""
+    """Times a training step of every network in TABLE, in turns. Returns a row of each, a dict."""
     scales, calls = [scale_of("fashion_mnist", name, multiple) for name, multiple in TABLE], []
     rate = 1e-6  # the same images in each step: it must not learn them by heart
     for scale in scales:
         model = compile_for(EfficientNet(scale, classes=10), keras.optimizers.Adam(rate))
         (x, y), _ = images("fashion_mnist", scale.resolution, full=False)
         calls.append(partial(model.train_on_batch, x[:batch], y[:batch]))
-    times, rows = take_turns(calls, rounds, span, "training steps"), {}
-    for key, scale, seconds in zip(TABLE, scales, times):
-        paper = plan(scale, classes=10)
-        rows[key] = dict(batch=batch, macs=paper.macs, activations=paper.activations, **summary(seconds))
+    times, rows = take_turns(calls, rounds, span, "training steps"), []
+    for (name, multiple), scale, seconds in zip(TABLE, scales, times):
+        paper, row = plan(scale, classes=10), dict(shape=name, multiple=multiple, batch=batch)
+        rows.append(row | dict(macs=paper.macs, activations=paper.activations) | summary(seconds))
     return rows
 
 
@@ -168,6 +167,5 @@ def main(quick=False):
         for name, multiple in (("base", 1), ("compound", 2)):
             print("", run("fashion_mnist", name, multiple, epochs=4, seed=0, full=False))
     else:
-        steps = [dict(shape=name, multiple=multiple) for name, multiple in TABLE]
-        fill("compound_steps", steps, lambda shape, multiple: time_steps()[shape, multiple])
+        fill_at_once("compound_steps", time_steps)
         fill("compound", keys(), run)

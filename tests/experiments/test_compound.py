@@ -8,6 +8,7 @@ import tensorflow as tf
 from architecture import compound_scale, plan
 from datasets import measured
 from experiments import compound
+from experiments.table import provenance
 
 
 @pytest.fixture
@@ -104,7 +105,8 @@ def test_the_recorded_steps_of_the_miniature_agree_with_the_plan():
 
 def test_training_steps_are_timed_in_turns(eager, monkeypatch):
     monkeypatch.setattr(compound, "TABLE", compound.TABLE[:2])
-    rows = compound.time_steps.__wrapped__(batch=2, rounds=2, span=0)
-    assert list(rows) == compound.TABLE
-    for row in rows.values():
+    rows = compound.time_steps(batch=2, rounds=2, span=0)
+    assert [(row["shape"], row["multiple"]) for row in rows] == compound.TABLE
+    assert [*rows[0], *provenance()] == list(measured("compound_steps")[0])
+    for row in rows:
         assert row["batch"] == row["rounds"] == 2 and 0 < row["ms_low"] <= row["ms_high"]

@@ -15,11 +15,8 @@ every size and in every regime, so that rows compare. The learning rates serve a
 the heads were not searched for; for fine-tuning two were compared for each optimizer, once, with Lite0 at 32 pixels
 and its batch norm frozen, 1,000 training images to learn and 500 others of the training set to choose by.
 
-CPU time of Lite0, both cores together, measured on a busy machine: 1.1 ms for the features of an image at 32 pixels,
-11 at 96, 58 at 224; 8 ms to train everything on an image at 32 pixels, 51 at 96. On two free cores that makes about
-10 minutes for the frozen rows of Lite0 (the first 18), 10 for those fine-tuned at 32 pixels (the next 12), 3 for
-Lite1 and Lite2 at 32 pixels (12), two minutes for each row fine-tuned at 96 and eight for one at 224.
-It may be stopped at any time and goes on where it was; the rows that settle most come first.
+On two free cores the frozen rows of Lite0 take about 10 minutes, those fine-tuned at 32 pixels 10 more, each row
+fine-tuned at 96 pixels two minutes and at 224 eight. The rows that settle most come first.
 """
 
 import tempfile

@@ -26,7 +26,7 @@ import numpy as np
 from architecture import EfficientNet, Scale, compound_scale, plan
 from datasets import cifar10, fashion_mnist
 from experiments.clock import summary, take_turns
-from experiments.loop import compile_for, images_of, measures, restart, train
+from experiments.loop import compile_for, images_of, in_parts, measures, restart, train
 from experiments.table import fill, fill_at_once
 from mini import mini
 from recipe import schedule
@@ -82,17 +82,20 @@ def fill_width(depth, resolution, target, base):
 @cache
 def images(dataset, size, full=True):
     """((x_train, y_train), (x_test, y_test)) at size x size pixels, uint8: the first IMAGES and the whole test set."""
-    (x_train, y_train), test = (cifar10 if dataset == "cifar10" else fashion_mnist)(full=full)
-    return tuple((shrink(x, size), np.ravel(y)) for x, y in ((x_train[:IMAGES], y_train[:IMAGES]), test))
+    (x, y), (x_test, y_test) = (cifar10 if dataset == "cifar10" else fashion_mnist)(full=full)
+    return (shrink(x[:IMAGES], size), y[:IMAGES]), (shrink(x_test, size), y_test)
 
 
 def shrink(x, size):
-    """Images (n, h, w, channels) or (n, h, w), uint8, made smaller with an antialiasing filter."""
-    x = x if x.ndim == 4 else x[..., None]
+    """Images (n, h, w, channels), uint8, made smaller with an antialiasing filter."""
     if size == x.shape[1]:
         return x
-    parts = [keras.ops.image.resize(part, (size, size), antialias=True) for part in np.array_split(x, 10)]
-    return np.concatenate([np.asarray(keras.ops.round(keras.ops.clip(part, 0, 255)), "uint8") for part in parts])
+
+    def smaller(part):
+        found = keras.ops.image.resize(part, (size, size), antialias=True)
+        return np.asarray(keras.ops.round(keras.ops.clip(found, 0, 255)), "uint8")
+
+    return in_parts(smaller, x, 5000)
 
 
 @cache

@@ -79,22 +79,10 @@ def meet(addresses, place):
         time.sleep(0.2)
 
 
-def is_chief(resolver):
-    """Whether this process writes the files. `resolver`: the strategy's cluster_resolver, None for one machine."""
-    if resolver is None or resolver.task_type == "chief":
-        return True
-    return resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
-
-
 def everywhere(strategy, number):
     """The whole number that each replica's process holds, (replicas,)."""
-    count = strategy.num_replicas_in_sync
-
-    def on_replica():
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return tf.one_hot(replica, count, tf.constant(number, tf.int64), tf.constant(0, tf.int64))
-
-    return strategy.reduce("SUM", strategy.run(tf.function(on_replica)), axis=None).numpy()
+    held = strategy.run(tf.function(lambda: tf.constant([number], tf.int64)))
+    return strategy.gather(held, axis=0).numpy()
 
 
 def refuse_differences(strategy, settings, step):

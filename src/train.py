@@ -45,7 +45,7 @@ import tensorflow as tf
 from architecture import VARIANTS, EfficientNet, Scale, find_scale, require
 from atomic import write_atomically, write_rows
 from datasets import cifar10, fashion_mnist
-from machines import is_chief, refuse_differences, share, strategy_of
+from machines import refuse_differences, share, strategy_of
 from mini import mini
 from recipe import epoch_order, mirror, progress, schedule, shift
 
@@ -229,12 +229,12 @@ class Trainer:
 
         return self._feed(read, order[done:], mirrored[done:], offsets[done:], shape=self.x.shape[1:])
 
-    def train_to(self, end, stopping):
-        """Trains up to step `end` (of the whole run, in the epoch that is under way), or until `stopping()`."""
+    def train_to(self, end, stopped):
+        """Trains up to step `end` (of the whole run, in the epoch under way), or until the list `stopped` fills."""
         for images, labels in self._batches(*divmod(self.step, self.steps)):
             self.losses.append(self.train_step(images, labels))
             self.step += 1
-            if self.step == end or stopping():
+            if self.step == end or stopped:
                 break
         self.losses = [float(loss) for loss in self.losses]
 
@@ -314,7 +314,7 @@ def advance(trainer, stopped):
     before, folder = trainer.step, Path(trainer.args.out)
     epoch_end = (before // trainer.steps + 1) * trainer.steps
     try:
-        trainer.train_to(min(before + trainer.args.every, epoch_end), stopping=lambda: bool(stopped))
+        trainer.train_to(min(before + trainer.args.every, epoch_end), stopped)
         if not np.isfinite(trainer.losses[before:]).all():
             raise Stop(f"the loss is no number after step {before}; try a lower --rate, into another --out.", status=1)
         if trainer.step == epoch_end:
@@ -329,7 +329,8 @@ def advance(trainer, stopped):
 def run(args):
     """Trains from the last checkpoint to the end. Returns the exit status."""
     folder, trainer = Path(args.out), begin(args)
-    first, last, chief = trainer.step, args.epochs * trainer.steps, is_chief(trainer.strategy.cluster_resolver)
+    first, last = trainer.step, args.epochs * trainer.steps
+    chief = trainer.strategy.extended.should_checkpoint  # one process of all: the only one that writes and prints
     if first == last and (folder / "result.json").exists():
         print(f"{folder} is finished: {last} steps. See its result.json, or train into another --out.")
         return 0

@@ -193,7 +193,7 @@ def test_only_kernels_decay(tmp_path):
 def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(tmp_path):
     trainer = SimpleNamespace(args=SimpleNamespace(out=tmp_path, every=2), step=0, steps=5, losses=[])
 
-    def train_to(end, stopping):
+    def train_to(end, stopped):
         trainer.losses, trainer.step = [2.0, float("nan")], end
 
     trainer.train_to = train_to

@@ -26,8 +26,8 @@ import numpy as np
 from architecture import EfficientNet, Scale, compound_scale, plan
 from datasets import cifar10, fashion_mnist
 from experiments.clock import summary, take_turns
-from experiments.loop import compile_for, images_of, measures, restart, train
-from experiments.table import fill
+from experiments.loop import compile_for, images_of, in_parts, measures, restart, train
+from experiments.table import fill, fill_at_once
 from mini import mini
 from recipe import schedule
 
@@ -82,17 +82,20 @@ def fill_width(depth, resolution, target, base):
 @cache
 def images(dataset, size, full=True):
     """((x_train, y_train), (x_test, y_test)) at size x size pixels, uint8: the first IMAGES and the whole test set."""
-    (x_train, y_train), test = (cifar10 if dataset == "cifar10" else fashion_mnist)(full=full)
-    return tuple((shrink(x, size), np.ravel(y)) for x, y in ((x_train[:IMAGES], y_train[:IMAGES]), test))
+    (x, y), (x_test, y_test) = (cifar10 if dataset == "cifar10" else fashion_mnist)(full=full)
+    return (shrink(x[:IMAGES], size), y[:IMAGES]), (shrink(x_test, size), y_test)
 
 
 def shrink(x, size):
-    """Images (n, h, w, channels) or (n, h, w), uint8, made smaller with an antialiasing filter."""
-    x = x if x.ndim == 4 else x[..., None]
+    """Images (n, h, w, channels), uint8, made smaller with an antialiasing filter."""
     if size == x.shape[1]:
         return x
-    parts = [keras.ops.image.resize(part, (size, size), antialias=True) for part in np.array_split(x, 10)]
-    return np.concatenate([np.asarray(keras.ops.round(keras.ops.clip(part, 0, 255)), "uint8") for part in parts])
+
+    def smaller(part):
+        found = keras.ops.image.resize(part, (size, size), antialias=True)
+        return np.asarray(keras.ops.round(keras.ops.clip(found, 0, 255)), "uint8")
+
+    return in_parts(smaller, x, 5000)
 
 
 @cache
@@ -146,19 +149,18 @@ def grid(dataset, shapes, epochs, seeds):
     ]
 
 
-@cache
 def time_steps(batch=128, rounds=9, span=0.5):
-    """Times a training step of every network in TABLE, in turns. Returns {(shape, multiple): row}."""
+    """Times a training step of every network in TABLE, in turns. Returns a row of each, a dict."""
     scales, calls = [scale_of("fashion_mnist", name, multiple) for name, multiple in TABLE], []
     rate = 1e-6  # the same images in each step: it must not learn them by heart
     for scale in scales:
         model = compile_for(EfficientNet(scale, classes=10), keras.optimizers.Adam(rate))
         (x, y), _ = images("fashion_mnist", scale.resolution, full=False)
         calls.append(partial(model.train_on_batch, x[:batch], y[:batch]))
-    times, rows = take_turns(calls, rounds, span, "training steps"), {}
-    for key, scale, seconds in zip(TABLE, scales, times):
-        paper = plan(scale, classes=10)
-        rows[key] = dict(batch=batch, macs=paper.macs, activations=paper.activations, **summary(seconds))
+    times, rows = take_turns(calls, rounds, span, "training steps"), []
+    for (name, multiple), scale, seconds in zip(TABLE, scales, times):
+        paper, row = plan(scale, classes=10), dict(shape=name, multiple=multiple, batch=batch)
+        rows.append(row | dict(macs=paper.macs, activations=paper.activations) | summary(seconds))
     return rows
 
 
@@ -168,6 +170,5 @@ def main(quick=False):
         for name, multiple in (("base", 1), ("compound", 2)):
             print("", run("fashion_mnist", name, multiple, epochs=4, seed=0, full=False))
     else:
-        steps = [dict(shape=name, multiple=multiple) for name, multiple in TABLE]
-        fill("compound_steps", steps, lambda shape, multiple: time_steps()[shape, multiple])
+        fill_at_once("compound_steps", time_steps)
         fill("compound", keys(), run)

@@ -16,7 +16,8 @@ requirements-extras.txt.
 
 import sys
 import tempfile
-from functools import cache
+from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -26,7 +27,7 @@ import export
 from datasets import PHOTOS, cifar10, photo
 from experiments.clock import machine, speeds, summary, take_turns
 from experiments.loop import in_parts
-from experiments.table import fill
+from experiments.table import fill_at_once
 from experiments.transfer import enlarge, features_of
 from weights import pretrained
 
@@ -147,46 +148,40 @@ def training_step(change):
 
 
 def measure(images=None, rounds=ROUNDS):
-    """Everything, in one run. Returns {format: row}; a training step has a time only."""
+    """Everything, in one run. Returns a row of each format, a dict; a training step has a time only."""
     x, (_, (x_test, y_test)) = photos(), small(images)
     calls, work = machine()
-    rows, reference = {}, None
+    rows, reference = [], None
     for name in FORMATS:
         (run, size), (classify, _) = runner(name, 0, images), runner(name, 1, images)
-        found, guesses = run(x), in_parts(classify, x_test, 100)
+        found, guesses = run(x), in_parts(classify, x_test, 100).argmax(-1)
         reference = reference or (found, guesses)
-        rows[name] = dict(
+        row = dict(
+            network="lite0",
+            format=name,
             file_bytes=size or "",
             photos_same=int((found.argmax(-1) == reference[0].argmax(-1)).sum()),
             photos=len(x),
             max_difference=float(f"{np.abs(found - reference[0]).max():.3g}"),
-            agreement=round(100 * float((guesses.argmax(-1) == reference[1].argmax(-1)).mean()), 2),
-            top1=round(100 * float((guesses.argmax(-1) == y_test).mean()), 2),
+            agreement=round(100 * float((guesses == reference[1]).mean()), 2),
+            top1=round(100 * float((guesses == y_test).mean()), 2),
             test_images=len(y_test),
         )
-        calls.append(lambda run=run: run(x[:1]))
-        print(name, rows[name], flush=True)
+        print(row, flush=True)
+        rows.append(row)
+        calls.append(partial(run, x[:1]))
     for name, change in zip(STEPS, (keras.models.clone_model, export.fuse)):
-        rows[name] = dict.fromkeys(rows["Keras"], "")
+        rows.append(dict(network="lite0", format=name))
         calls.append(training_step(change))
     times = take_turns(calls, rounds, SPAN, "times")
     ratios = times[2:] / times[2]
     ratios[-2:] = times[-2:] / times[-2]
-    for name, seconds, ratio in zip(rows, times[2:], ratios):
-        quartiles = zip(("ratio_median", "ratio_low", "ratio_high"), np.quantile(ratio, (0.5, 0.25, 0.75)))
-        rows[name] |= summary(seconds) | {key: round(float(value), 4) for key, value in quartiles}
-        rows[name] |= speeds(times[:2], work) | versions()
+    versions = {name: version(name) for name in ("ai_edge_litert", "onnxruntime", "tf2onnx")}
+    for row, seconds, ratio in zip(rows, times[2:], ratios):
+        low, median, high = (round(float(q), 4) for q in np.quantile(ratio, (0.25, 0.5, 0.75)))
+        row |= summary(seconds) | dict(ratio_median=median, ratio_low=low, ratio_high=high)
+        row |= speeds(times[:2], work) | versions
     return rows
-
-
-def versions():
-    """Those of the runtimes."""
-    import ai_edge_litert
-    import onnxruntime
-    import tf2onnx
-
-    found = dict(ai_edge_litert=ai_edge_litert, onnxruntime=onnxruntime, tf2onnx=tf2onnx)
-    return {name: module.__version__ for name, module in found.items()}
 
 
 def main(quick=False):
@@ -195,9 +190,7 @@ def main(quick=False):
         if line := export.missing(ending):
             sys.exit(line)
     if quick:
-        for name, row in measure(20, 1).items():
-            print(name, row)
-        return
-    rows = cache(measure)
-    keys = [dict(network="lite0", format=name) for name in (*FORMATS, *STEPS)]
-    fill("export", keys, lambda network, format: rows()[format])
+        for row in measure(20, 1):
+            print(row)
+    else:
+        fill_at_once("export", measure)

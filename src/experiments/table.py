@@ -23,41 +23,51 @@ def fill(name, keys, run, directory=MEASURED):
     other keys stay where they are.
     """
     path = Path(directory) / f"{name}.csv"
-    todo = [key for key in keys if not _has(path, key)]
+    todo = [key for key in keys if not _is_there(path, key)]
     print(f"{path.name}: {len(keys) - len(todo)} of {len(keys)} runs are there, {len(todo)} to go", flush=True)
     start, work = time.perf_counter(), [key.get("epochs", 1) for key in todo]
     for count, key in enumerate(todo, start=1):
-        if _has(path, key):  # somebody else made it meanwhile
+        if _is_there(path, key):  # somebody else made it meanwhile
             continue
         row = {**key, **run(**key), **provenance()}
         with locked(path):
-            write_rows(path, _inserted(read_rows(path), row, keys))
+            rows = [other for other in read_rows(path) if not _is_of(other, [key])]
+            rows.insert(_place(rows, keys[keys.index(key) + 1 :]), row)
+            write_rows(path, rows)
         left = (time.perf_counter() - start) / sum(work[:count]) * sum(work[count:])
         print(f"\n{path.name}: run {count}/{len(todo)} written, about {left / 60:.0f} min left", flush=True)
     return path
 
 
-def _has(path, key):
-    return any(_is_of(row, key) for row in read_rows(path))
+def fill_at_once(name, measure, directory=MEASURED):
+    """Writes the table `name`.csv with the rows that `measure()` returns, dicts, unless it is there. Returns its path.
+
+    What is timed in turns compares within one run only: such a table is made as a whole.
+    """
+    path = Path(directory) / f"{name}.csv"
+    if path.exists():
+        print(f"{path.name} is there; to measure it anew, delete it", flush=True)
+    else:
+        write_rows(path, [{**row, **provenance()} for row in measure()])
+        print(f"{path.name}: written", flush=True)
+    return path
 
 
-def _is_of(row, key):
-    return all(row.get(name) == str(value) for name, value in key.items())
+def _is_of(row, keys):
+    """Whether a row of text belongs to one of `keys`."""
+    for key in keys:
+        if all(row.get(name) == str(value) for name, value in key.items()):
+            return True
+    return False
 
 
-def _inserted(rows, row, keys):
-    """The rows with one more, which stands before the first row of a later key."""
-    names = list(keys[0])
-    order = {tuple(str(key[name]) for name in names): place for place, key in enumerate(keys)}
+def _is_there(path, key):
+    return any(_is_of(row, [key]) for row in read_rows(path))
 
-    def place(any_row):
-        return order.get(tuple(str(any_row.get(name)) for name in names), -1)
 
-    others = [other for other in rows if place(other) != place(row)]
-    for i, other in enumerate(others):
-        if place(other) > place(row):
-            return [*others[:i], row, *others[i:]]
-    return [*others, row]
+def _place(rows, later):
+    """Where a row belongs that stands before those of `later` keys: an index in `rows`."""
+    return next((i for i, row in enumerate(rows) if _is_of(row, later)), len(rows))
 
 
 def written(curve):

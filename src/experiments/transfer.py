@@ -15,17 +15,14 @@ every size and in every regime, so that rows compare. The learning rates serve a
 the heads were not searched for; for fine-tuning two were compared for each optimizer, once, with Lite0 at 32 pixels
 and its batch norm frozen, 1,000 training images to learn and 500 others of the training set to choose by.
 
-CPU time of Lite0, both cores together, measured on a busy machine: 1.1 ms for the features of an image at 32 pixels,
-11 at 96, 58 at 224; 8 ms to train everything on an image at 32 pixels, 51 at 96. On two free cores that makes about
-10 minutes for the frozen rows of Lite0 (the first 18), 10 for those fine-tuned at 32 pixels (the next 12), 3 for
-Lite1 and Lite2 at 32 pixels (12), two minutes for each row fine-tuned at 96 and eight for one at 224.
-It may be stopped at any time and goes on where it was; the rows that settle most come first.
+On two free cores the frozen rows of Lite0 take about 10 minutes, those fine-tuned at 32 pixels 10 more, each row
+fine-tuned at 96 pixels two minutes and at 224 eight. The rows that settle most come first.
 """
 
 import tempfile
 import time
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import keras
@@ -35,9 +32,9 @@ from PIL import Image
 from architecture import find_scale, plan
 from atomic import read_rows, write_atomically, write_rows
 from datasets import CACHE, CIFAR10_CLASSES, cifar10
-from experiments.loop import compile_for, in_parts, measures, restart, train
+from experiments.loop import compile_for, measures, restart, train
 from experiments.table import MEASURED, fill, written
-from recipe import mirror, progress, schedule
+from recipe import mirror, schedule
 from weights import pretrained
 
 FROZEN, NORM_FROZEN, NORM_TRAINED = REGIMES = (
@@ -79,9 +76,9 @@ def describe(optimizer):
 
 
 @cache
-def data(full=True):
-    """((x_train, y_train), (x_test, y_test)): all of CIFAR-10, or the 2,000 + 1,000 images of the repository."""
-    return cifar10(full=full)
+def data():
+    """((x_train, y_train), (x_test, y_test)): all of CIFAR-10, kept for the other runs."""
+    return cifar10(full=True)
 
 
 def enlarge(x, size):
@@ -106,26 +103,14 @@ def features(network, resolution, parts, directory=CACHE):
     for name, x in parts.items():
         path = Path(directory) / f"transfer_{network}_{resolution}_{name}_{len(x)}.npz"
         if not path.exists():
+            print(path.name, flush=True)
             model = model or features_of(network, resolution)
-            done = compute_features(model, x, path.name)
-            write_atomically(path, lambda file, done=done: np.savez(file, features=done))
+            batches = np.array_split(x, -(-len(x) // 100))  # enlarged one by one: together they fill the memory
+            done = model.predict(((enlarge(batch, resolution),) for batch in batches), steps=len(batches))
+            write_atomically(path, partial(np.savez, features=done.astype("float16")))
         with np.load(path) as file:
             found[name] = file["features"]
     return found
-
-
-def compute_features(model, x, label):
-    """The features of images (n, height, width, 3), which are enlarged to the model's size: float16 (n, channels)."""
-    start, done = time.perf_counter(), 0
-
-    def compute(part):
-        nonlocal done
-        done += len(part)
-        found = model.predict_on_batch(enlarge(part, model.input.shape[1]))
-        progress(label, start, done / len(x))
-        return np.asarray(found, "float16")
-
-    return in_parts(compute, x, 100)
 
 
 def views(x):
@@ -217,13 +202,13 @@ def save_confusion(key, counts, directory):
     write_rows(path, rows)
 
 
-def run(network, regime, optimizer, resolution, images, seed, full=True, cached=CACHE, measured=MEASURED):
+def run(network, regime, optimizer, resolution, images, seed, cached=CACHE, measured=MEASURED):
     """One row: trains a head from `seed`, then, unless the regime is frozen, everything. Returns a dict.
 
     `dead_features`: share in % of the untouched network's features that are 0 for every training image.
     """
     start = time.perf_counter()
-    (x, y), (x_test, y_test) = data(full)
+    (x, y), (x_test, y_test) = data()
     x, y = x[:images], y[:images]
     if images < 50_000:
         x_test, y_test = x_test[:TEST], y_test[:TEST]
@@ -234,7 +219,7 @@ def run(network, regime, optimizer, resolution, images, seed, full=True, cached=
     if regime != FROZEN:
         model, weights = classifier(network, resolution, regime, optimizer, images)
         found = fine_tune(model, weights, head, (x, y), (x_test, y_test), seed, label)
-    if measured and seed == 0:
+    if seed == 0:
         key = dict(network=network, regime=regime, optimizer=optimizer, resolution=resolution, images=images)
         save_confusion(key, confusion(y_test, found["guesses"]), measured)
     paper = plan(replace(find_scale(network), resolution=resolution), classes=10)
@@ -288,7 +273,7 @@ def main(quick=False, weights="lite", full=False):
 
 def trial():
     """Prints what Lite0 reaches on 400 of the shipped images: a head at 32 and 96 pixels."""
-    (x, y), test = data(full=False)
+    (x, y), test = cifar10()
     parts = views(x[:400]) | dict(test=test[0][:400])
     for size in (32, 96):
         with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from architecture import compound_scale, plan
 from datasets import measured
 from experiments import compound
+from experiments.table import provenance
 
 
 @pytest.fixture
@@ -58,12 +59,12 @@ def test_each_shape_changes_only_what_its_name_says(name, multiple):
 
 
 def test_images_are_shrunk_by_averaging_and_never_enlarged():
-    x = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype("uint8")
+    x = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1)).astype("uint8")
     smaller = compound.shrink(x, 14)
     assert smaller.shape == (20, 14, 14, 1) and smaller.dtype == np.uint8
-    assert np.abs(smaller.mean(axis=(1, 2, 3)) - x.mean(axis=(1, 2))).max() < 3
+    assert np.abs(smaller.mean(axis=(1, 2, 3)) - x.mean(axis=(1, 2, 3))).max() < 3
     assert smaller.std() < 0.7 * x.std()  # picking every other pixel would keep the noise
-    assert np.array_equal(compound.shrink(x, 28)[..., 0], x)
+    assert np.array_equal(compound.shrink(x, 28), x)
 
 
 def test_a_seed_determines_a_run_and_a_model_is_used_again(eager, monkeypatch):
@@ -104,7 +105,8 @@ def test_the_recorded_steps_of_the_miniature_agree_with_the_plan():
 
 def test_training_steps_are_timed_in_turns(eager, monkeypatch):
     monkeypatch.setattr(compound, "TABLE", compound.TABLE[:2])
-    rows = compound.time_steps.__wrapped__(batch=2, rounds=2, span=0)
-    assert list(rows) == compound.TABLE
-    for row in rows.values():
+    rows = compound.time_steps(batch=2, rounds=2, span=0)
+    assert [(row["shape"], row["multiple"]) for row in rows] == compound.TABLE
+    assert [*rows[0], *provenance()] == list(measured("compound_steps")[0])
+    for row in rows:
         assert row["batch"] == row["rounds"] == 2 and 0 < row["ms_low"] <= row["ms_high"]

@@ -9,6 +9,7 @@ import pytest
 from architecture import EfficientNet, Scale, plan
 from datasets import DATA, measured, published
 from experiments import latency
+from experiments.table import provenance
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the script needs TensorFlow")
 TINY = Scale(0.25, 0.5, 32)
@@ -28,15 +29,16 @@ def b0():
 def test_the_walk_counts_what_the_plan_counts(b0):
     paper = plan("b0")
     expected = dict(params=paper.params, macs=paper.macs, activations=paper.activations)
-    assert latency.costs(b0) == latency.costs_of("b0") == expected
+    assert latency.costs(b0) == expected
 
 
 @pytest.mark.parametrize("name", latency.OTHERS)
 def test_the_others_cost_what_is_published(name):
     row = next(row for row in published("keras_applications") if row["model"] == name)
-    found = latency.costs(latency.build(name))
+    model = latency.build(name)
+    found = latency.costs(model)
     assert (found["params"], found["macs"]) == (row["params"], row["macs"])
-    assert latency.resolution_of(name) == row["resolution"]
+    assert model.input_shape[1] == row["resolution"]
 
 
 def test_activations_agree_with_timm(b0):
@@ -65,17 +67,21 @@ def test_each_layer_of_b0_is_timed_as_often_as_it_occurs(b0):
 def test_a_tiny_network_and_its_layers_are_measured(monkeypatch, capsys):
     model = EfficientNet(TINY, classes=10)
     monkeypatch.setattr(latency, "build", lambda name: model)
-    monkeypatch.setattr(latency, "resolution_of", lambda name: 32)
     memory = dict(memory_before_mb=1, memory_peak_mb=2)
     monkeypatch.setattr(latency, "memories", lambda points: [memory for _ in points])
     monkeypatch.setattr(latency, "SPAN", 0.001)
     rows = latency.measure_networks([("ResNet50", 1), ("ResNet50", 2)], rounds=2)
-    assert list(rows) == [("ResNet50", 1), ("ResNet50", 2)]
-    assert all(0 < row["ms_low"] <= row["ms_median"] <= row["ms_high"] for row in rows.values())
-    assert all(row["peak_gmacs_s"] > 0 and row["memory_peak_mb"] == 2 for row in rows.values())
+    assert [(row["model"], row["batch"], row["resolution"]) for row in rows] == [
+        ("ResNet50", 1, 32),
+        ("ResNet50", 2, 32),
+    ]
+    assert all(0 < row["ms_low"] <= row["ms_median"] <= row["ms_high"] for row in rows)
+    assert all(row["peak_gmacs_s"] > 0 and row["memory_peak_mb"] == 2 for row in rows)
+    assert [*rows[0], *provenance()] == list(measured("latency")[0])
     layers, paper = latency.measure_layers(model, batches=(2,), rounds=2), plan(TINY, classes=10)
-    assert {batch for _, batch in layers} == {2} and all(row["ms_median"] > 0 for row in layers.values())
-    assert sum(row["count"] * row["macs"] for row in layers.values()) == 2 * paper.macs
+    assert {row["batch"] for row in layers} == {2} and all(row["ms_median"] > 0 for row in layers)
+    assert sum(row["count"] * row["macs"] for row in layers) == 2 * paper.macs
+    assert [*layers[0], *provenance()] == list(measured("latency_blocks")[0])
     assert "round 2/2" in capsys.readouterr().out
 
 
@@ -88,12 +94,9 @@ def test_a_fresh_process_reports_its_memory():
 @pytest.mark.skipif(not (DATA / "measured/latency.csv").exists(), reason="not measured yet")
 def test_the_recorded_rows_are_complete_and_agree_with_the_plan():
     rows = measured("latency")
-    assert [(row["model"], row["batch"]) for row in rows] == [
-        (name, batch)
-        for batch in latency.BATCHES
-        for name in (*latency.FAMILY, *latency.OTHERS)
-        if batch == 1 or next(r["macs"] for r in rows if r["model"] == name) < latency.LARGE
-    ]
+    assert [(row["model"], row["batch"]) for row in rows] == latency.POINTS
+    one, many = ([row for row in rows if row["batch"] == batch] for batch in latency.BATCHES)
+    assert [row["model"] for row in many] == [row["model"] for row in one if row["macs"] < 4e9]
     for row in rows:
         if row["model"] in latency.FAMILY:
             paper = plan(row["model"])
@@ -107,13 +110,14 @@ def test_the_recorded_rows_are_complete_and_agree_with_the_plan():
 @pytest.mark.skipif(not (DATA / "measured/latency_blocks.csv").exists(), reason="not measured yet")
 def test_the_recorded_layers_are_those_of_b0(b0):
     rows, found = measured("latency_blocks"), latency.unique_layers(b0)
-    names = ("kind", "part", "input", "output", "kernel", "stride")
     for batch in latency.BATCHES:
         mine = [row for row in rows if row["batch"] == batch]
-        assert [tuple(row[name] or "" if name == "part" else row[name] for name in names) for row in mine] == list(
-            found
-        )
+        keys = [tuple("" if row[name] is None else row[name] for name in latency.LAYER) for row in mine]
+        assert keys == list(found)
         assert sum(row["count"] * row["macs"] for row in mine) == batch * plan("b0").macs
         for row in mine:
-            outside = prod(map(int, str(row["output"]).split("x")))
-            assert row["bytes"] > 4 * batch * outside and row["ms_median"] > 0
+            layer, _ = found[tuple("" if row[name] is None else row[name] for name in latency.LAYER)]
+            inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+            numbers = batch * sum(prod(tensor.shape[1:]) for tensor in [*inputs, layer.output])
+            numbers += sum(weight.size for weight in layer.get_weights())
+            assert row["bytes"] == 4 * numbers and row["ms_median"] > 0

@@ -80,6 +80,16 @@ def test_two_that_fill_one_table_lose_no_row(tmp_path):
     ]
 
 
+def test_a_table_that_is_made_at_once_is_made_once(tmp_path, capsys):
+    calls, row = [], dict(layer="stem", ms=1.5)
+    for _ in range(2):
+        path = table.fill_at_once("table", lambda: calls.append(1) or [row, dict(layer="top")], tmp_path)
+    rows = read_rows(path)
+    assert len(calls) == 1 and [(found["layer"], found["ms"]) for found in rows] == [("stem", "1.5"), ("top", "")]
+    assert rows[0]["keras"] == keras.__version__ and list(row) == ["layer", "ms"]
+    assert "to measure it anew, delete it" in capsys.readouterr().out
+
+
 def wait_and_fill(folder, keys, start):
     start.wait()
     table.fill("table", keys, lambda number: time.sleep(0.002) or dict(top1=number), folder)

@@ -43,7 +43,7 @@ def _small(monkeypatch):
 
     monkeypatch.setattr(experiment, "compile_for", eager)
     monkeypatch.setattr(experiment, "pretrained", body)
-    monkeypatch.setattr(experiment, "data", lambda full: (TRAIN, TEST))
+    monkeypatch.setattr(experiment, "data", lambda: (TRAIN, TEST))
     monkeypatch.setattr(experiment, "HEAD", experiment.HEAD | dict(epochs=3, batch=8))
     monkeypatch.setattr(experiment, "FINE_TUNING", experiment.FINE_TUNING | dict(epochs=2, batch=16))
 

@@ -368,28 +368,29 @@ def convolve(x, conv):
 # ---------------------------------------------------------------- the tables on the screen
 
 
-def _print_family():
-    print("model  width  depth  resolution  blocks      parameters             MACs")
+def _family():
+    rows = ["model  width  depth  resolution  blocks      parameters             MACs"]
     for name in (f"b{i}" for i in range(8)):
         p, s = plan(name), VARIANTS[name]
-        print(f"{name:5} {s.width:6} {s.depth:6} {s.resolution:11} {len(p.blocks):7} {p.params:15,} {p.macs:16,}")
+        rows.append(f"{name:5} {s.width:6} {s.depth:6} {s.resolution:11} {len(p.blocks):7} {p.params:15,} {p.macs:16,}")
+    return rows
 
 
-def _print_stages(variant):
+def _stages(variant):
     network = plan(variant)
-    print("stage  operator      resolution  channels  layers      parameters             MACs")
-    _print_row(1, "Conv3x3", network.stem, network.stem, [network.stem], 1)
-    for row, blocks in zip(network.scale.baseline.stages, network.stages):
-        operator = f"MBConv{row.expand}, {row.kernel}x{row.kernel}"
-        _print_row(blocks[0].stage, operator, blocks[0].depthwise, blocks[0].project, blocks, len(blocks))
+    rows = ["stage  operator      resolution  channels  layers      parameters             MACs"]
+    rows.append(_row(1, "Conv3x3", network.stem, network.stem, [network.stem], 1))
+    for stage, blocks in zip(network.scale.baseline.stages, network.stages):
+        operator = f"MBConv{stage.expand}, {stage.kernel}x{stage.kernel}"
+        rows.append(_row(len(rows), operator, blocks[0].depthwise, blocks[0].project, blocks, len(blocks)))
     end = [network.top, network.predictions]
-    _print_row(len(network.stages) + 2, "Conv1x1, Dense", network.top, network.top, end, 1)
-    print(f"total {'':45} {network.params:15,} {network.macs:16,}")
+    rows.append(_row(len(rows), "Conv1x1, Dense", network.top, network.top, end, 1))
+    return rows + [f"total {'':45} {network.params:15,} {network.macs:16,}"]
 
 
-def _print_row(stage, operator, first, last, parts, count):
+def _row(number, operator, first, last, parts, count):
     params, macs = sum(part.params for part in parts), sum(part.macs for part in parts)
-    print(f"{stage:5}  {operator:13} {first.size:10} {last.filters:9} {count:7} {params:15,} {macs:16,}")
+    return f"{number:5}  {operator:13} {first.size:10} {last.filters:9} {count:7} {params:15,} {macs:16,}"
 
 
 def main(arguments):
@@ -397,14 +398,13 @@ def main(arguments):
     try:
         require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
         if arguments and arguments[0] in ("-h", "--help"):
-            print(__doc__)
-        elif arguments:
-            _print_stages(arguments[0].lower())
+            rows = ["usage: architecture.py [VARIANT]\n", __doc__.strip()]
         else:
-            _print_family()
+            rows = _stages(arguments[0].lower()) if arguments else _family()
     except ValueError as error:
         print(f"architecture.py: {error}", file=sys.stderr)
         return 2
+    sys.stdout.write("\n".join(rows) + "\n")  # in one piece: `| head -1` may close the pipe after it
     return 0
 
 

@@ -1,10 +1,12 @@
 """architecture.py against independent sources: Keras's own models, the paper's Table 1, published integers."""
 
 import dataclasses
+import gc
 import math
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -47,6 +49,14 @@ TINY = Baseline(
     mean=(127.5,),
     std=(127.5,),
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_is_imported_stays():
+    """Else clear_session, which collects garbage, walks through all of TensorFlow after each test: half of the time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
@@ -360,6 +370,11 @@ def test_counts_are_whole_numbers_above_0(thing, wrong):
                 dataclasses.replace(thing, **{field.name: wrong})
 
 
+def test_limits_that_are_allowed():
+    assert dataclasses.replace(B0, se_ratio=1, stochastic_depth=0).se_ratio == 1
+    assert Scale(0.1, 0.1, 1, dropout=0).dropout == 0
+
+
 def test_the_family_on_the_screen(capsys):
     assert architecture.main([]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -389,7 +404,15 @@ def test_a_wrong_command_line_gets_one_line(arguments, words, capsys):
 def test_the_program_runs_from_its_own_folder():
     path = Path(architecture.__file__)
     done = subprocess.run([sys.executable, path.name, "--help"], cwd=path.parent, capture_output=True, text=True)
-    assert done.returncode == 0 and "python src/architecture.py b3" in done.stdout
+    assert done.returncode == 0 and done.stdout.startswith("usage:") and "python src/architecture.py b3" in done.stdout
+
+
+def test_the_table_is_written_in_one_piece(monkeypatch):
+    """Else `python src/architecture.py | head -1` ends with an error: head closes the pipe after the first line."""
+    pieces = []
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=pieces.append))
+    assert architecture.main(["b0"]) == 0
+    assert len(pieces) == 1 and pieces[0].count("\n") == 11
 
 
 def test_nothing_else_of_ours_is_imported():

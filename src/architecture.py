@@ -10,10 +10,9 @@ Layers carry the names of `keras.applications`. Only `keras` is imported: Tensor
 
 import math
 import sys
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from numbers import Integral, Real
-from typing import Annotated
 
 import keras
 from keras import layers
@@ -30,35 +29,35 @@ def is_number(value, kind=Real):
     return isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
 
 
-# What a field may hold: its type, the same in words, and a test
-Whole = Annotated[int, "a whole number above 0", lambda value: is_number(value, Integral) and value > 0]
-Factor = Annotated[float, "a finite number above 0", lambda value: is_number(value) and value > 0]
-Share = Annotated[float, "a number from 0 up to, not including, 1", lambda value: is_number(value) and 0 <= value < 1]
-Ratio = Annotated[float, "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1]
+# Kinds of numbers: in words, and as a test
+WHOLE = "a whole number above 0", lambda value: is_number(value, Integral) and value > 0
+FACTOR = "a finite number above 0", lambda value: is_number(value) and value > 0
+RATIO = "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
+RATE = "a number from 0 up to, not including, 1", lambda value: is_number(value) and 0 <= value < 1
 
 
-class Checked:
-    """A dataclass that refuses, in one line, what the annotation of a field does not allow."""
-
-    def __post_init__(self):
-        for field in fields(self):
-            if hasattr(field.type, "__metadata__"):
-                allowed, fits = field.type.__metadata__
-                require(fits(getattr(self, field.name)), field.name, getattr(self, field.name), allowed)
+def require_fields(owner, names, kind):
+    """Raises ValueError, in one line, unless each of the named fields is of its kind."""
+    allowed, fits = kind
+    for name in names:
+        require(fits(getattr(owner, name)), name, getattr(owner, name), allowed)
 
 
 # ---------------------------------------------------------------- Table 1
 
 
 @dataclass(frozen=True)
-class Stage(Checked):
+class Stage:
     """One MBConv row of Table 1: `repeats` blocks, of which the first has the stride and changes the width."""
 
-    expand: Whole
-    kernel: Whole
-    stride: Whole
-    filters: Whole
-    repeats: Whole
+    expand: int
+    kernel: int
+    stride: int
+    filters: int
+    repeats: int
+
+    def __post_init__(self):
+        require_fields(self, vars(self), WHOLE)
 
 
 STAGES = (
@@ -72,30 +71,35 @@ STAGES = (
 )
 
 
-def _all(kind):
-    return lambda parts: isinstance(parts, tuple) and len(parts) > 0 and all(isinstance(part, kind) for part in parts)
-
-
 @dataclass(frozen=True)
-class Baseline(Checked):
+class Baseline:
     """What gets scaled: Table 1 in full. `mean` and `std` are in pixel units, one per input channel."""
 
-    stages: Annotated[tuple, "a tuple of one Stage or more", _all(Stage)] = STAGES
-    stem_filters: Whole = 32
-    stem_stride: Whole = 2
-    top_filters: Whole = 1280
-    se_ratio: Ratio = 0.25  # of the block's input channels, not of the expanded ones (tensorflow/tpu#616)
+    stages: tuple = STAGES
+    stem_filters: int = 32
+    stem_stride: int = 2
+    top_filters: int = 1280
+    se_ratio: float = 0.25  # of the block's input channels, not of the expanded ones (tensorflow/tpu#616)
     activation: str = "silu"
     fixed_ends: bool = False  # Lite: stem, top and the repeats of the first and last stage do not scale
-    divisor: Whole = 8  # widths are multiples of it
-    stochastic_depth: Share = 0.2  # of the last block, as in the code; the paper's v1 printed 0.3 (tensorflow/tpu#381)
-    mean: Annotated[tuple, "a tuple of numbers", _all(Real)] = (0.485 * 255, 0.456 * 255, 0.406 * 255)  # ImageNet's
-    std: Annotated[tuple, "a tuple of numbers", _all(Real)] = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+    divisor: int = 8  # widths are multiples of it
+    stochastic_depth: float = 0.2  # of the last block, as in the code; the paper's v1 printed 0.3 (tensorflow/tpu#381)
+    mean: tuple = (0.485 * 255, 0.456 * 255, 0.406 * 255)  # ImageNet's
+    std: tuple = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
     def __post_init__(self):
-        super().__post_init__()
-        fits = len(self.std) == len(self.mean) and all(map(math.isfinite, self.mean)) and min(self.std) > 0
-        require(fits, "(mean, std)", (self.mean, self.std), "a finite mean and a std above 0 for each channel")
+        fits = isinstance(self.stages, tuple) and self.stages and all(isinstance(row, Stage) for row in self.stages)
+        require(fits, "stages", self.stages, "a tuple of one Stage or more")
+        require_fields(self, ("stem_filters", "stem_stride", "top_filters", "divisor"), WHOLE)
+        require_fields(self, ("se_ratio",), RATIO)
+        require_fields(self, ("stochastic_depth",), RATE)
+        known = isinstance(self.activation, str) and hasattr(keras.activations, self.activation)
+        require(known, "activation", self.activation, "the name of a function in keras.activations, as silu or relu6")
+        require(isinstance(self.fixed_ends, bool), "fixed_ends", self.fixed_ends, "True or False")
+        tuples = isinstance(self.mean, tuple) and isinstance(self.std, tuple)
+        fits = tuples and len(self.mean) == len(self.std) > 0 and all(map(is_number, self.mean + self.std))
+        allowed = "two tuples: a mean and a std above 0 for each channel"
+        require(fits and min(self.std) > 0, "(mean, std)", (self.mean, self.std), allowed)
 
 
 B0 = Baseline()
@@ -103,14 +107,20 @@ LITE = Baseline(se_ratio=0, activation="relu6", fixed_ends=True, mean=(127,) * 3
 
 
 @dataclass(frozen=True)
-class Scale(Checked):
+class Scale:
     """What compound scaling changes: multipliers of width and depth, image resolution in pixels, top dropout."""
 
-    width: Factor
-    depth: Factor
-    resolution: Whole
-    dropout: Share = 0.2
-    baseline: Annotated[Baseline, "a Baseline", lambda value: isinstance(value, Baseline)] = B0
+    width: float
+    depth: float
+    resolution: int
+    dropout: float = 0.2
+    baseline: Baseline = B0
+
+    def __post_init__(self):
+        require_fields(self, ("width", "depth"), FACTOR)
+        require_fields(self, ("resolution",), WHOLE)
+        require_fields(self, ("dropout",), RATE)
+        require(isinstance(self.baseline, Baseline), "baseline", self.baseline, "a Baseline")
 
 
 VARIANTS = {  # as released (tensorflow/tpu efficientnet_builder.py); not on the curve of equation 3, see lesson 04
@@ -358,29 +368,29 @@ def convolve(x, conv):
 # ---------------------------------------------------------------- the tables on the screen
 
 
-def _print_family():
-    print("model  width  depth  resolution  blocks      parameters             MACs")
+def _family():
+    rows = ["model  width  depth  resolution  blocks      parameters             MACs"]
     for name in (f"b{i}" for i in range(8)):
         p, s = plan(name), VARIANTS[name]
-        print(f"{name:5} {s.width:6} {s.depth:6} {s.resolution:11} {len(p.blocks):7} {p.params:15,} {p.macs:16,}")
+        rows.append(f"{name:5} {s.width:6} {s.depth:6} {s.resolution:11} {len(p.blocks):7} {p.params:15,} {p.macs:16,}")
+    return rows
 
 
-def _print_stages(variant):
+def _stages(variant):
     network = plan(variant)
-    print("stage  operator      resolution  channels  layers      parameters             MACs")
-    _print_row(1, "Conv3x3", network.stem, network.stem, [network.stem])
-    for table_row, blocks in zip(network.scale.baseline.stages, network.stages):
-        operator = f"MBConv{table_row.expand}, {table_row.kernel}x{table_row.kernel}"
-        _print_row(blocks[0].stage, operator, blocks[0].depthwise, blocks[0].project, blocks)
+    rows = ["stage  operator      resolution  channels  layers      parameters             MACs"]
+    rows.append(_row(1, "Conv3x3", network.stem, network.stem, [network.stem], 1))
+    for stage, blocks in zip(network.scale.baseline.stages, network.stages):
+        operator = f"MBConv{stage.expand}, {stage.kernel}x{stage.kernel}"
+        rows.append(_row(len(rows), operator, blocks[0].depthwise, blocks[0].project, blocks, len(blocks)))
     end = [network.top, network.predictions]
-    _print_row(len(network.stages) + 2, "Conv1x1, Dense", network.top, network.top, end, count=1)
-    print(f"total {'':45} {network.params:15,} {network.macs:16,}")
+    rows.append(_row(len(rows), "Conv1x1, Dense", network.top, network.top, end, 1))
+    return rows + [f"total {'':45} {network.params:15,} {network.macs:16,}"]
 
 
-def _print_row(stage, operator, first, last, parts, count=None):
+def _row(number, operator, first, last, parts, count):
     params, macs = sum(part.params for part in parts), sum(part.macs for part in parts)
-    row = f"{stage:5}  {operator:13} {first.size:10} {last.filters:9} {count or len(parts):7}"
-    print(f"{row} {params:15,} {macs:16,}")
+    return f"{number:5}  {operator:13} {first.size:10} {last.filters:9} {count:7} {params:15,} {macs:16,}"
 
 
 def main(arguments):
@@ -388,14 +398,13 @@ def main(arguments):
     try:
         require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
         if arguments and arguments[0] in ("-h", "--help"):
-            print(__doc__)
-        elif arguments:
-            _print_stages(arguments[0].lower())
+            rows = ["usage: architecture.py [VARIANT]\n", __doc__.strip()]
         else:
-            _print_family()
+            rows = _stages(arguments[0].lower()) if arguments else _family()
     except ValueError as error:
         print(f"architecture.py: {error}", file=sys.stderr)
         return 2
+    sys.stdout.write("\n".join(rows) + "\n")  # in one piece: `| head -1` may close the pipe after it
     return 0
 
 

@@ -34,11 +34,16 @@ def test_an_unknown_name_is_refused(capsys):
     assert end.value.code == 2 and "depthwise" in capsys.readouterr().err
 
 
+def forbid_tables(script, monkeypatch):
+    for fill in ("fill", "fill_at_once"):
+        monkeypatch.setattr(script, fill, lambda *_: pytest.fail("a trial fills no table"), raising=False)
+
+
 @pytest.mark.parametrize("name", ["depthwise", "squeeze_excitation", "compound", "scaling"])
 def test_a_quick_trial_is_short_and_fills_no_table(name, monkeypatch, capsys):
     script, epochs = import_module(f"experiments.{name}"), []
     monkeypatch.setattr(script, "run", lambda *_, **options: epochs.append(options["epochs"]) or dict(top1=50))
-    monkeypatch.setattr(script, "fill", lambda *_: pytest.fail("a trial fills no table"))
+    forbid_tables(script, monkeypatch)
     assert measure.main([name, "--quick"]) == 0
     assert len(epochs) >= 2 and max(epochs) <= 4 and capsys.readouterr().out.count("'top1': 50") == len(epochs)
 
@@ -47,7 +52,7 @@ def test_a_quick_trial_is_short_and_fills_no_table(name, monkeypatch, capsys):
 def test_a_trial_without_training_fills_no_table_either(name, monkeypatch):
     script, calls = import_module(f"experiments.{name}"), []
     monkeypatch.setattr(script, "measure" if name == "export" else "trial", lambda *_: calls.append(name) or {})
-    monkeypatch.setattr(script, "fill", lambda *_: pytest.fail("a trial fills no table"))
+    forbid_tables(script, monkeypatch)
     if name == "export":
         monkeypatch.setattr(script.export, "missing", lambda ending: None)
     assert measure.main([name, "--quick"]) == 0 and calls == [name]
@@ -57,9 +62,23 @@ def test_a_trial_without_training_fills_no_table_either(name, monkeypatch):
 def test_in_earnest_it_fills_the_table_of_its_name(name, monkeypatch):
     script, filled = import_module(f"experiments.{name}"), {}
     monkeypatch.setattr(script, "fill", lambda table, keys, run: filled.update({table: keys}))
+    monkeypatch.setattr(script, "fill_at_once", lambda *_: None, raising=False)
     monkeypatch.setattr(script, "cifar10", lambda full: None, raising=False)
     assert measure.main([name]) == 0
     assert filled[name] == script.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [("latency", {"latency", "latency_blocks"}), ("export", {"export"}), ("compound", {"compound_steps"})],
+)
+def test_what_is_timed_in_turns_is_written_at_once(name, tables, monkeypatch):
+    script, written = import_module(f"experiments.{name}"), set()
+    monkeypatch.setattr(script, "fill_at_once", lambda table, measure: written.add(table))
+    monkeypatch.setattr(script, "fill", lambda *_: None, raising=False)
+    if name == "export":
+        monkeypatch.setattr(script.export, "missing", lambda ending: None)
+    assert measure.main([name]) == 0 and written == tables
 
 
 def test_transfer_takes_other_networks_and_all_images(monkeypatch):

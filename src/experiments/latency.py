@@ -82,7 +82,7 @@ def peak_memory():
     """Bytes of memory that this process had at most. Linux keeps it apart from the parent's, getrusage does not."""
     status = Path("/proc/self/status")
     if status.exists():
-        return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
+        return 1024 * int(status.read_text(encoding="utf-8").split("VmHWM:")[1].split()[0])
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

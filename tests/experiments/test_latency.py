@@ -82,6 +82,9 @@ def test_a_tiny_network_and_its_layers_are_measured(monkeypatch, capsys):
     assert {row["batch"] for row in layers} == {2} and all(row["ms_median"] > 0 for row in layers)
     assert sum(row["count"] * row["macs"] for row in layers) == 2 * paper.macs
     assert [*layers[0], *provenance()] == list(measured("latency_blocks")[0])
+    (head,) = (row for row in layers if row["output"] == "10")
+    inputs = int(head["input"])
+    assert head["bytes"] == 4 * (2 * (inputs + 10) + 10 * inputs + 10)
     assert "round 2/2" in capsys.readouterr().out
 
 

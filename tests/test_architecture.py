@@ -14,6 +14,7 @@ import pytest
 
 import architecture
 from architecture import B0, LITE, STAGES, VARIANTS, Baseline, EfficientNet, Scale, Stage, plan
+from datasets import published
 from walk import walk_macs
 
 FAMILY = [f"b{i}" for i in range(8)]
@@ -188,6 +189,22 @@ def test_channels_and_repeats_are_those_released(variant):
     assert [block for blocks in paper.stages for block in blocks] == list(paper.blocks)
 
 
+def test_variants_are_those_released():
+    """B0 to B8 and L2 as in tensorflow/tpu; there, Lite scales as the B of the same number does."""
+    for row in published("scaling_coefficients"):
+        scale = VARIANTS[row["model"].lower()]
+        expected = [float(row[column]) for column in ("width", "depth", "resolution", "dropout")]
+        assert [scale.width, scale.depth, scale.resolution, scale.dropout] == expected, row["model"]
+    for number in range(3):
+        assert VARIANTS[f"lite{number}"] == dataclasses.replace(VARIANTS[f"b{number}"], baseline=LITE)
+
+
+def test_widths_are_multiples_of_the_baselines_divisor():
+    paper = plan(Scale(1.1, 1.0, 64, baseline=dataclasses.replace(B0, divisor=1)))
+    widths = [paper.stem.filters, *(blocks[-1].project.filters for blocks in paper.stages), paper.top.filters]
+    assert widths == [round(1.1 * filters) for filters in RELEASED["b0"][0]]
+
+
 def test_b0_is_table_1():
     """The resolution that enters each stage, as the fifth version of the paper prints it."""
     paper = plan("b0")
@@ -269,6 +286,7 @@ def test_without_a_top():
     model, paper = EfficientNet("b0", include_top=False), plan("b0", include_top=False)
     assert model.count_params() == paper.params == 4_049_571 - 7
     assert paper.macs == 384_534_752
+    assert model.name == "efficientnet_b0" and EfficientNet(Scale(0.1, 0.1, 32)).name == "efficientnet"
     assert model.output.shape == (None, 7, 7, 1280) and paper.predictions is None
 
 

@@ -205,10 +205,10 @@ def _plot_families(ax, families, looks, log, margin):
     label_points(ax, labels)
 
 
-def shares(bars, colours=None):
+def shares(bars, colours=None, title=None):
     """Draws one bar of 100 % for each of `bars`, a dict of name -> dict of part -> amount, all with the same parts.
 
-    `colours`: dict of part -> colour, for parts that COLORS does not know.
+    `colours`: dict of part -> colour, for parts that COLORS does not know. `title`: the finding, as a headline.
     """
     use_style()
     palette = COLORS | (colours or {})
@@ -223,6 +223,8 @@ def shares(bars, colours=None):
     names = list(next(iter(bars.values())))
     handles = [Rectangle((0, 0), 1, 1, facecolor=palette[name]) for name in names]
     fig.legend(handles, names, loc="outside upper center", ncols=len(names), handlelength=1, columnspacing=1.3)
+    if title:
+        write_headline(ax, title)
     return fig
 
 

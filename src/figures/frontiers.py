@@ -9,15 +9,16 @@ from figures.style import COLORS, colours_of, log_scales, use_style
 
 COLUMNS = 2  # of panels
 WIDE, HIGH = 5.35, 3.35  # of a panel, in inches
-LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.85, 0.15, 0.35, 0.55, 0.75, 1.0  # room around the panels, in inches
-KEY = "red: EfficientNet · dark: other networks on the frontier · grey: networks that something else beats"
+LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.85, 0.15, 0.35, 0.45, 0.75, 0.85  # room around the panels, in inches
+KEY = "red: {}, hollow where beaten · dark: others on the frontier · grey: others that are beaten"
 
 
-def draw_frontiers(panels, xlabel, ylabel, title, family="EfficientNet"):
+def draw_frontiers(panels, xlabel, ylabel, title, note="", family="EfficientNet"):
     """Draws the frontier of each of several tables, with the points of one family marked; less of x is better.
 
     `panels`: dict of heading -> (points, frontier), both lists of (family, label, x, y); the frontier by rising x.
-    All panels share their axes. A label is written where it is not empty. `title`: the finding, as a headline.
+    All panels share their axes. A label is written where it is not empty. `title`: the finding, as a headline;
+    `note` stands below it.
     """
     use_style()
     lines = -(-len(panels) // COLUMNS)
@@ -34,7 +35,9 @@ def draw_frontiers(panels, xlabel, ylabel, title, family="EfficientNet"):
         ax.set_title(heading, size=14, pad=7)
         ax.tick_params(labelleft=column == 0, labelbottom=line == lines - 1)
     fig.text(LEFT / width, 1 - 0.18 / height, title, size=17, weight="bold", va="top")
-    fig.text(LEFT / width, 1 - 0.56 / height, KEY, va="top", **canvas.NOTE)
+    fig.text(
+        LEFT / width, 1 - 0.56 / height, " · ".join(filter(None, [KEY.format(family), note])), va="top", **canvas.NOTE
+    )
     middle = (LEFT + width - RIGHT) / 2 / width
     fig.text(middle, 0.2 / height, xlabel, ha="center", size=13)
     fig.text(0.2 / width, (BOTTOM + lines * (HIGH + ABOVE) / 2) / height, ylabel, va="center", rotation=90, size=13)
@@ -43,7 +46,7 @@ def draw_frontiers(panels, xlabel, ylabel, title, family="EfficientNet"):
 
 def _share_limits(ax, points):
     x, y = np.array([point[2:] for point in points]).T
-    ax.set(xlim=(x.min() / 1.15, x.max() * 1.15), ylim=(y.min() - 0.6, y.max() + 0.8))
+    ax.set(xlim=(x.min() / 1.8, x.max() * 1.15), ylim=(y.min() - 0.6, y.max() + 0.8))
     log_scales(ax, "x")
 
 
@@ -77,9 +80,16 @@ def draw_speeds(families, times, title):
         x, speed = np.array([point[1:] for point in points]).T
         y = x * speed / 1000
         ax.plot(x, y, ls="None", marker="o", ms=8, mec="white", color=colours[name], zorder=4)
+        for i, (label, *_) in enumerate(points):
+            if label:
+                ax.plot(x[i], y[i], ls="None", marker="o", ms=13, mec=COLORS["ink"], color=colours[name], zorder=5)
         last = x.argmax()
         names.append((name, x[last], y[last], dict(color=colours[name], weight="bold", size=13)))
-        names += [(label, *xy, dict(color=colours[name], size=12)) for (label, *_), *xy in zip(points, x, y) if label]
+        names += [
+            (label, *xy, dict(color=colours[name], weight="bold", size=12))
+            for (label, *_), *xy in zip(points, x, y)
+            if label
+        ]
     ax.margins(0.12)
     log_scales(ax, "xy")
     low, high = ax.get_xlim()
@@ -111,7 +121,7 @@ def draw_ladder(values, xlabel, title, marked=()):
         ax.annotate(f"{value:.1f}", (value, -i), (12, 0), color=COLORS["accent"], **beside)
     ax.set_yticks([-i for i in range(len(values))], list(values))
     ax.set_ylim(-len(values) + 0.4, 0.6)
-    ax.margins(x=0.12)
+    ax.margins(x=0.15)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(xlabel)

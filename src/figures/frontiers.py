@@ -62,8 +62,11 @@ def _plot_frontier(ax, points, frontier, family):
     for (ours, winner), look in groups.items():
         chosen = [point for point in points if (point[0] == family) == ours and (point in frontier) == winner]
         ax.plot([point[2] for point in chosen], [point[3] for point in chosen], ls="None", **look)
-    bold = dict(color=COLORS["accent"], weight="bold", size=12.5)
-    named = [(label, x, y, bold if who == family else canvas.NOTE) for who, label, x, y in frontier if label]
+    named = []
+    for who, label, x, y in frontier:
+        if label:
+            colour = COLORS["accent"] if who == family else COLORS["ink"]
+            named.append((label, x, y, dict(color=colour, weight="bold", size=12.5)))
     label_points(ax, named, sides=((-0.8, 0.8), (-1, 0), (0, 1), (0.8, -0.8), (1, 0), (0, -1)))
 
 
@@ -94,11 +97,17 @@ def draw_speeds(families, times, title):
     log_scales(ax, "xy")
     low, high = ax.get_xlim()
     floor, ceiling = ax.get_ylim()
-    for time in times:
+    for i, time in enumerate(times):
         ax.plot([low, high], [low / time, high / time], color=COLORS["muted"], lw=0.9, ls=(0, (4, 3)), marker="")
         right = min(high, ceiling * time)
         note = dict(color=COLORS["muted"], size=11.5, ha="right", va="bottom")
-        ax.annotate(f"{time:g} ms", (right, right / time), (-16, -14), textcoords="offset points", **note)
+        ax.annotate(
+            f"{time:g} ms" if i else f"equal time: {time:g} ms",
+            (right, right / time),
+            (-16, -14),
+            textcoords="offset points",
+            **note,
+        )
     ax.set(xlim=(low, high), ylim=(floor, ceiling))
     ax.set(xlabel="MACs per image (billions, log scale)", ylabel="trillion MACs per second (log scale)")
     write_headline(ax, title)

@@ -15,6 +15,16 @@ def not_beaten(costs, accuracies):
     return survivors
 
 
+def takes_the_lead(table, missing, target):
+    """By asking again, with one row more each time, who is first."""
+
+    def first(rows):
+        reached = [row for row in rows if row[1] >= target]
+        return sorted(reached, key=lambda row: row[0])[0]
+
+    return [first([*table, row])[0] < first(table)[0] for row in missing]
+
+
 enter_cards(
     '''
 05.1 recall: What did that tool count?
@@ -110,27 +120,36 @@ def largest_batch(gigabytes, kept, params, number_bytes):
 ✗ gigabytes * 10**9 -> gigabytes * 2**30 # 1 GB is 10**9 bytes here
 ✓ half the bytes per number give about twice the images.
 
-05.4 derive: What a faster layer brings
-def speed_up(share, factor):
-    """How many times as fast a network becomes, when layers that take a `share` of its time run `factor` times as fast.
+05.4 derive: Which row is missing?
+def overturning(table, missing, target):
+    """Which missing rows, each added alone, change the answer to "which is the fastest network with this top-1?".
 
-    share: from 0 up to, not including, 1. factor: above 0; np.inf takes the layers out altogether.
+    table, missing: lists of (milliseconds, top1). target: the top-1 to reach. A tie changes nothing.
+    Returns a list of booleans, one for each missing row.
     """
-    others = «1 - share»
-    faster = «share / factor»
-    return «1 / (others + faster)»
-? Call the old time 1. Which part of it stays as it is, and what becomes of the other part?
-? The new time is the sum of both parts: 1 - share stays, share becomes share / factor.
-? A speed-up is the old time over the new one.
-> (0.4, 2.0), (0.17, inf), (0.83, 4.0), (0.5, 1.0), (0.5, 0.25), (0.0, 3.0), (0.4, 3.0)
-= 1 / (share * (1 / factor - 1) + 1)
-✗ 1 / (others + faster) -> others + faster # that is the new time; the speed-up is the old one, 1, divided by it
-✗ 1 / (others + faster) -> 1 / others # faster layers still take time: share / factor
-✗ 1 / (others + faster) -> 1 / others + faster # both parts are below the line: put their sum in brackets
-✗ share / factor -> share * factor; 1 / (others -> (others # times add up, speeds do not
-✗ 1 / (others + faster) -> factor / share if share else np.inf
-  # only a part runs faster; the others take as long as before
-✓ taking out 17 % of the time makes 1.20 times as fast, and never more.
+    fastest = «min(ms for ms, top1 in table if top1 >= target)»
+    answer = []
+    for ms, top1 in missing:
+        answer.append(«ms < fastest and top1 >= target»)
+    return answer
+? Only networks that reach the target compete. Which of those in the table is the fastest?
+? A missing row must do two things: reach the target, and be faster than the fastest so far.
+? fastest = min(ms for ms, top1 in table if top1 >= target), then ms < fastest and top1 >= target.
+> ([(2, 79), (3, 80), (5, 82)], [(1, 79), (2.5, 80), (2.5, 81), (4, 83), (3, 80)], 80),
+  ([(1.0, 78.0), (2.0, 80.5)], [(0.5, 70.0), (1.5, 80.0), (3.0, 85.0)], 80),
+  ([(0.2, 80.2), (0.3, 81.0)], [(0.25, 82.0), (0.19, 80.4), (0.1, 79.9)], 80),
+  ([(4, 77), (2, 76)], [(3, 77), (1, 77), (1, 76.9), (4, 78)], 77)
+= takes_the_lead(table, missing, target)
+✗ (ms for ms, top1 in table if top1 >= target) -> (ms for ms, top1 in table)
+  # a network that misses the target does not compete: leave it out of the table, too
+✗ ms < fastest and top1 >= target -> ms < fastest # a faster network must also reach the target
+✗ ms < fastest and top1 >= target -> top1 >= target # reaching the target is not enough; it must be faster, too
+✗ ms < fastest and -> ms <= fastest and # a tie changes nothing: <, and not <=
+✗ and top1 >= target -> and top1 > target # to reach the target is enough: >=
+✗ ms < fastest and -> ms > fastest and # less time is faster
+✗ fastest and top1 -> fastest or top1 # both are needed: and, not or
+✗ min(ms -> max(ms # that is the slowest of those that reach the target
+✓ a missing row counts only if it is accurate enough and faster than all that are.
 ''',
     globals(),
 )

@@ -5,6 +5,7 @@ style      the palette, and what every picture shares
 convolution  drawings of what a convolution looks at
 network    drawings of a block, of networks, of their costs
 charts     lines, points, bars, intervals, images
+frontiers  accuracy against cost, for many networks
 canvas     drawing in inches: slabs and arrows
 labels     texts that keep out of each other's way
 
@@ -25,5 +26,6 @@ from figures.charts import (
     tradeoff,
 )
 from figures.convolution import draw_by_eye, draw_convolutions, draw_filters, draw_wiring
+from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.style import COLORS, SERIES, show, sliders, use_style

@@ -198,10 +198,10 @@ def _name_points(ax, families, colours, with_families):
     return with_families and label_points(ax, ends, all_or_none=True)
 
 
-def shares(bars, colours=None):
+def shares(bars, colours=None, title=None):
     """Draws one bar of 100 % for each of `bars`, a dict of name -> dict of part -> amount, all with the same parts.
 
-    `colours`: dict of part -> colour, for parts that COLORS does not know.
+    `colours`: dict of part -> colour, for parts that COLORS does not know. `title`: the finding, as a headline.
     """
     use_style()
     palette = COLORS | (colours or {})
@@ -213,6 +213,8 @@ def shares(bars, colours=None):
     ax.set(xlim=(0, 100), xlabel="share (%)")
     handles = [Rectangle((0, 0), 1, 1, facecolor=palette[part]) for part in parts]  # the last bar's are those of all
     fig.legend(handles, parts, loc="outside upper center", ncols=len(parts), handlelength=1, columnspacing=1.3)
+    if title:
+        write_headline(ax, title)
     return fig
 
 

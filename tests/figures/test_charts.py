@@ -189,6 +189,9 @@ def test_shares_add_up_and_are_legible():
     for text, patch in zip(written, big, strict=True):
         assert contrast(text.get_color(), patch.get_facecolor()) >= 4.5, text.get_text()
     check_layout(fig)
+    fig = charts.shares(bars, {"swish": COLORS["feature"]}, title="Swish has no MACs")
+    assert headline(fig) == "Swish has no MACs"
+    check_layout(fig)
 
 
 def test_seeds_shows_every_value_how_many_and_the_interval():

@@ -1,0 +1,138 @@
+"""Charts of accuracy against cost: frontiers of several tables, speeds, and one network's accuracies."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures import canvas
+from figures.labels import label_points, write_headline
+from figures.style import COLORS, colours_of, log_scales, use_style
+
+COLUMNS = 2  # of panels
+WIDE, HIGH = 5.35, 3.35  # of a panel, in inches
+LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.85, 0.15, 0.35, 0.45, 0.75, 0.85  # room around the panels, in inches
+KEY = "red: {}, hollow where beaten · dark: others on the frontier · grey: others that are beaten"
+
+
+def draw_frontiers(panels, xlabel, ylabel, title, note="", family="EfficientNet"):
+    """Draws the frontier of each of several tables, with the points of one family marked; less of x is better.
+
+    `panels`: dict of heading -> (points, frontier), both lists of (family, label, x, y); the frontier by rising x.
+    All panels share their axes. A label is written where it is not empty. `title`: the finding, as a headline;
+    `note` stands below it.
+    """
+    use_style()
+    lines = -(-len(panels) // COLUMNS)
+    width = LEFT + COLUMNS * WIDE + (COLUMNS - 1) * BETWEEN + RIGHT
+    height = BOTTOM + lines * (HIGH + ABOVE) + HEAD
+    fig = plt.figure(figsize=(width, height), layout="none")
+    everything = [point for points, _ in panels.values() for point in points]
+    for i, (heading, (points, frontier)) in enumerate(panels.items()):
+        line, column = divmod(i, COLUMNS)
+        left, bottom = LEFT + column * (WIDE + BETWEEN), BOTTOM + (lines - 1 - line) * (HIGH + ABOVE)
+        ax = canvas.axes_in_inches(fig, left, bottom, WIDE, HIGH)
+        _share_limits(ax, everything)
+        _plot_frontier(ax, points, frontier, family)
+        ax.set_title(heading, size=14, pad=7)
+        ax.tick_params(labelleft=column == 0, labelbottom=line == lines - 1)
+    fig.text(LEFT / width, 1 - 0.18 / height, title, size=17, weight="bold", va="top")
+    fig.text(
+        LEFT / width, 1 - 0.56 / height, " · ".join(filter(None, [KEY.format(family), note])), va="top", **canvas.NOTE
+    )
+    middle = (LEFT + width - RIGHT) / 2 / width
+    fig.text(middle, 0.2 / height, xlabel, ha="center", size=13)
+    fig.text(0.2 / width, (BOTTOM + lines * (HIGH + ABOVE) / 2) / height, ylabel, va="center", rotation=90, size=13)
+    return fig
+
+
+def _share_limits(ax, points):
+    x, y = np.array([point[2:] for point in points]).T
+    ax.set(xlim=(x.min() / 1.8, x.max() * 1.15), ylim=(y.min() - 0.6, y.max() + 0.8))
+    log_scales(ax, "x")
+
+
+def _plot_frontier(ax, points, frontier, family):
+    groups = {
+        (False, False): dict(marker="o", ms=4.5, color=COLORS["line"], zorder=1),
+        (True, False): dict(marker="o", ms=6, color="white", mec=COLORS["accent"], mew=1.3, zorder=2),
+        (False, True): dict(marker="s", ms=6, color=COLORS["ink"], zorder=4),
+        (True, True): dict(marker="o", ms=10, color=COLORS["accent"], mec="white", zorder=5),
+    }
+    x, y = zip(*[point[2:] for point in frontier])
+    ax.step(x, y, where="post", color=COLORS["ink"], lw=1.2, marker="", zorder=3)
+    for (ours, winner), look in groups.items():
+        chosen = [point for point in points if (point[0] == family) == ours and (point in frontier) == winner]
+        ax.plot([point[2] for point in chosen], [point[3] for point in chosen], ls="None", **look)
+    named = []
+    for who, label, x, y in frontier:
+        if label:
+            colour = COLORS["accent"] if who == family else COLORS["ink"]
+            named.append((label, x, y, dict(color=colour, weight="bold", size=12.5)))
+    label_points(ax, named, sides=((-0.8, 0.8), (-1, 0), (0, 1), (0.8, -0.8), (1, 0), (0, -1)))
+
+
+def draw_speeds(families, times, title):
+    """Draws MACs per second against MACs, both log, with lines of equal time. Time is MACs ÷ MACs per second.
+
+    `families`: dict of name -> list of (label, billions of MACs, images per second). `times`: of the lines, in ms.
+    `title`: the finding, as a headline.
+    """
+    use_style()
+    fig, ax = plt.subplots(figsize=(10, 6))
+    colours, names = colours_of(families), []
+    for name, points in families.items():
+        x, speed = np.array([point[1:] for point in points]).T
+        y = x * speed / 1000
+        ax.plot(x, y, ls="None", marker="o", ms=8, mec="white", color=colours[name], zorder=4)
+        for i, (label, *_) in enumerate(points):
+            if label:
+                ax.plot(x[i], y[i], ls="None", marker="o", ms=13, mec=COLORS["ink"], color=colours[name], zorder=5)
+        last = x.argmax()
+        names.append((name, x[last], y[last], dict(color=colours[name], weight="bold", size=13)))
+        names += [
+            (label, *xy, dict(color=colours[name], weight="bold", size=12))
+            for (label, *_), *xy in zip(points, x, y)
+            if label
+        ]
+    ax.margins(0.12)
+    log_scales(ax, "xy")
+    low, high = ax.get_xlim()
+    floor, ceiling = ax.get_ylim()
+    for i, time in enumerate(times):
+        ax.plot([low, high], [low / time, high / time], color=COLORS["muted"], lw=0.9, ls=(0, (4, 3)), marker="")
+        right = min(high, ceiling * time)
+        note = dict(color=COLORS["muted"], size=11.5, ha="right", va="bottom")
+        ax.annotate(
+            f"{time:g} ms" if i else f"equal time: {time:g} ms",
+            (right, right / time),
+            (-16, -14),
+            textcoords="offset points",
+            **note,
+        )
+    ax.set(xlim=(low, high), ylim=(floor, ceiling))
+    ax.set(xlabel="MACs per image (billions, log scale)", ylabel="trillion MACs per second (log scale)")
+    write_headline(ax, title)
+    fig.draw_without_rendering()  # the layout is final
+    label_points(ax, names)
+    return fig
+
+
+def draw_ladder(values, xlabel, title, marked=()):
+    """Draws one dot for each of `values`, a dict of name -> number, in a row of its own, with the number beside it.
+
+    Names in `marked` are drawn hollow. `title`: the finding, as a headline.
+    """
+    use_style()
+    fig, ax = plt.subplots(figsize=(10, 1.6 + 0.5 * len(values)))
+    for i, (name, value) in enumerate(values.items()):
+        fill = "white" if name in marked else COLORS["accent"]
+        ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=COLORS["accent"], mew=2)
+        beside = dict(textcoords="offset points", va="center", weight="bold")
+        ax.annotate(f"{value:.1f}", (value, -i), (12, 0), color=COLORS["accent"], **beside)
+    ax.set_yticks([-i for i in range(len(values))], list(values))
+    ax.set_ylim(-len(values) + 0.4, 0.6)
+    ax.margins(x=0.15)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(xlabel)
+    write_headline(ax, title)
+    return fig

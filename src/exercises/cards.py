@@ -32,7 +32,9 @@ from exercises.answers import Raised, attempt
 
 KINDS = ("recall", "modify", "derive")
 SIGNS = "?>=→✗~✓"
-SCOPE = dict(np=np, math=math, plan=cache(plan), compound_scale=compound_scale)  # what a lesson has imported by then
+SCOPE = dict(
+    np=np, math=math, plan=cache(plan), Scale=Scale, compound_scale=compound_scale
+)  # what a lesson has imported by then
 ORACLES = SCOPE | dict(Conv=Conv, Raised=Raised)
 EXERCISES = {}
 

@@ -4,6 +4,7 @@
 style      the palette, and what every picture shares
 convolution  drawings of what a convolution looks at
 network    drawings of a block, of networks, of their costs
+evidence   claims beside their numbers, recipes, who wins by what
 charts     lines, points, bars, intervals, images
 canvas     drawing in inches: slabs and arrows
 labels     texts that keep out of each other's way
@@ -25,5 +26,14 @@ from figures.charts import (
     tradeoff,
 )
 from figures.convolution import draw_by_eye, draw_convolutions, draw_filters, draw_wiring
+from figures.evidence import (
+    draw_claims,
+    draw_equal_recipes,
+    draw_ratios,
+    draw_recipes,
+    draw_winners,
+    folded_table,
+    readable,
+)
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.style import COLORS, SERIES, show, sliders, use_style

@@ -2,6 +2,16 @@
 
 from exercises.cards import enter_cards
 
+
+def compared(leads, margin):
+    """The oracle of 08.4: counts the leads that are large enough, on either side."""
+    wins = sum(lead >= margin for lead in leads)
+    losses = sum(-lead >= margin for lead in leads)
+    if not leads or 0 < wins < len(leads):
+        return "undecided"
+    return "ours" if wins else "theirs" if losses == len(leads) else "undecided"
+
+
 enter_cards(
     '''
 08.1 recall: Does a count agree with a printed number?
@@ -112,18 +122,19 @@ def better(ours, theirs, margin):
 ? Ours is better under every recipe if its smallest lead is large enough.
 ? recipe in theirs; ours[recipe] - theirs[recipe]; min(leads) >= margin; max(leads) <= -margin.
 > ({"plain": 76.0, "2024": 80.0}, {"plain": 75.0, "2024": 79.5}, 0.5), ({"2019": 77.0}, {"plain": 76.0}, 0.5),
-  ({"plain": 75.0, "2024": 79.0}, {"plain": 77.0, "2024": 81.0}, 0.5), ({"a": 75.0, "b": 81.0}, {"a": 76.0, "b": 80.0}, 0.5),
+  ({"plain": 75.0, "2024": 79.0}, {"plain": 77.0, "2024": 81.0}, 0.5),
+  ({"a": 75.0, "b": 81.0}, {"a": 76.0, "b": 80.0}, 0.5),
   ({"a": 76.25, "b": 80.0}, {"a": 76.0, "b": 78.0}, 0.5), ({"a": 76.0, "b": 80.0}, {"a": 76.25, "b": 82.0}, 0.5),
   ({"a": 76.0}, {"a": 76.5, "b": 70.0}, 0.5), ({"a": 75.0, "c": 85.0}, {"a": 77.0, "b": 70.0}, 0.5)
-= (lambda differences: "undecided" if not differences else "ours" if all(d >= margin for d in differences) else
-  "theirs" if all(-d >= margin for d in differences) else "undecided")([ours[r] - theirs[r] for r in sorted(ours.keys() & theirs.keys())])
+= compared([ours[recipe] - theirs[recipe] for recipe in sorted(ours.keys() & theirs.keys())], margin)
 ✗ ours[recipe] - theirs[recipe] -> ours[recipe] - max(theirs.values()) # compare under this recipe: theirs[recipe]
 ✗ ours[recipe] - theirs[recipe] -> theirs[recipe] - ours[recipe] # the sign is the other way round: ours minus theirs
 ✗ min(leads) >= margin -> max(leads) >= margin # it must lead under every recipe: look at the smallest lead
 ✗ max(leads) <= -margin -> min(leads) <= -margin # it must lead under every recipe: look at the largest of our leads
 ✗ min(leads) >= margin -> min(leads) > margin # a lead of exactly the margin is enough: >=
 ✗ max(leads) <= -margin -> max(leads) < -margin # a lead of exactly the margin is enough: <=
-✗ min(leads) >= margin -> min(leads) > 0; max(leads) <= -margin -> max(leads) < 0 # a lead below the margin decides nothing
+✗ min(leads) >= margin -> min(leads) > 0; max(leads) <= -margin -> max(leads) < 0
+  # a lead below the margin decides nothing
 ✗ ours[recipe] - theirs[recipe] -> max(ours.values()) - max(theirs.values()) # that compares the best recipe of each
 ✓ equal recipes decide, and where there are none, nothing does.
 ''',

@@ -1,4 +1,4 @@
-"""Pictures of evidence: claims beside their numbers, one network under many recipes, equal recipes, who wins by what."""
+"""Pictures of evidence: claims beside their numbers, one network by recipes, equal recipes, who wins."""
 
 import html
 import math
@@ -13,13 +13,16 @@ from figures.style import COLORS, MARKERS, colours_of, log_scales, use_style, wh
 CLAIM_WIDTH, CLAIM_HEIGHT, GAP = 6.3, 1.7, 0.2  # of a card, and between cards, in inches
 
 
-def draw_claims(claims):
+def draw_claims(claims, title):
     """Draws claims as cards, two beside each other. Each is a tuple (claim, first, second, verdict).
 
     `first` and `second` are (number, where it is from), both as text; `verdict` is "✓", "✗", or "?" for an open case.
+    `title`: the finding, as a headline.
     """
     rows = math.ceil(len(claims) / 2)
-    fig, ax = canvas.new(2 * CLAIM_WIDTH + 3 * GAP, rows * (CLAIM_HEIGHT + GAP) + GAP)
+    top = rows * (CLAIM_HEIGHT + GAP) + GAP
+    fig, ax = canvas.new(2 * CLAIM_WIDTH + 3 * GAP, top + 0.55)
+    ax.text(GAP, top + 0.22, title, size=18, weight="bold", va="center")
     for i, claim in enumerate(claims):
         left = GAP + (i % 2) * (CLAIM_WIDTH + GAP)
         bottom = GAP + (rows - 1 - i // 2) * (CLAIM_HEIGHT + GAP)
@@ -78,13 +81,13 @@ def draw_equal_recipes(panels, arrows, title):
     `arrows`: dict of recipe -> (MACs of the cheaper network, MACs of the other, top-1 of both). `title`: the finding.
     """
     use_style()
-    width, height = SIDE + len(panels) * (PANEL + PANEL_GAP), 5.9
+    width, height = SIDE + len(panels) * (PANEL + PANEL_GAP), 5.7
     fig = plt.figure(figsize=(width, height), layout="none")
     points = [point for families in panels.values() for line in families.values() for point in line]
     macs, top1 = [point[1] for point in points], [point[2] for point in points]
     limits = dict(xlim=(min(macs) / 1.7, max(macs) * 1.8), ylim=(min(top1) - 0.8, max(top1) + 1.6))
     for i, (recipe, families) in enumerate(panels.items()):
-        ax = canvas.axes_in_inches(fig, SIDE + i * (PANEL + PANEL_GAP), 0.75, PANEL, height - 1.75)
+        ax = canvas.axes_in_inches(fig, SIDE + i * (PANEL + PANEL_GAP), 0.75, PANEL, height - 1.5)
         ax.set(**limits)
         log_scales(ax, "x", ticks=(0.3, 1, 3, 10, 30))
         ax.set_xlabel("MACs (billions, log scale)")
@@ -92,7 +95,7 @@ def draw_equal_recipes(panels, arrows, title):
         ax.text(0.03, 0.965, recipe, transform=ax.transAxes, size=13.5, weight="bold", va="top")
         _draw_lines(ax, families, arrows[recipe])
     fig.axes[0].set_ylabel("ImageNet top-1 accuracy (%)")
-    fig.text(0.02, 1 - 0.4 / height, title, size=17, weight="bold", va="center")
+    fig.text(0.02, 1 - 0.35 / height, title, size=18, weight="bold", va="center")
     return fig
 
 
@@ -101,14 +104,20 @@ def _draw_lines(ax, families, comparison):
     for marker, (name, points) in zip(MARKERS, families.items()):
         _, x, y = zip(*points)
         ax.plot(x, y, marker=marker, color=colours[name], lw=1.6, ms=8, mec="white", zorder=4)
-        labels += [(*point, dict(color=colours[name], size=12)) for point in points if point[0]]
-    ours, theirs, top1 = comparison
-    style = dict(arrowstyle="-|>", lw=2.4, color=COLORS["ink"], shrinkA=7, shrinkB=0, mutation_scale=16)
-    ax.annotate("", (ours, top1), (theirs, top1), arrowprops=style, zorder=5)
-    ground = dict(boxstyle="square,pad=0.12", fc="white", ec="none", alpha=0.9)
-    place = dict(ha="center", va="center", size=17, weight="bold", bbox=ground, zorder=6)
-    ax.text(math.sqrt(ours * theirs), top1, f"÷ {theirs / ours:.1f}", **place)
+        labels += [(*point, dict(color=colours[name], size=12)) for point in points]
+        labels.append((name, x[-1], y[-1], dict(color=colours[name], size=13, weight="bold")))
+    _draw_comparison(ax, *comparison)
     label_points(ax, labels)
+
+
+def _draw_comparison(ax, ours, theirs, top1):
+    """An arrow from the more expensive network to the cheaper one, with the factor under it."""
+    colour = COLORS["ink"]
+    ax.plot([ours * 1.1, theirs / 1.13], [top1, top1], color=colour, marker="", lw=2.4, zorder=5)
+    head = dict(arrowstyle="-|>", lw=0, color=colour, mutation_scale=18)
+    ax.annotate("", (ours, top1), (ours * 1.35, top1), arrowprops=head, zorder=5)
+    place = dict(xytext=(0, -6), textcoords="offset points", ha="center", va="top", size=17, weight="bold")
+    ax.annotate(f"÷ {theirs / ours:.1f}", (math.sqrt(ours * theirs), top1), **place)
 
 
 def draw_ratios(ratios, title, xlabel):

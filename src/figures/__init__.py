@@ -13,7 +13,6 @@ Every function returns a matplotlib Figure and leaves showing it to `show`.
 """
 
 from figures.charts import (
-    board,
     class_activation,
     curves,
     draw_accuracy,

@@ -1,7 +1,6 @@
 """Charts of numbers that a lesson has: lines, points, bars, intervals, images. Every function returns a Figure."""
 
 import math
-import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +11,7 @@ from architecture import plan
 from datasets import published
 from figures import canvas
 from figures.labels import label_ends, label_points, write_headline
-from figures.style import COLORS, DASHES, HEAT, MARKERS, SERIES, colours_of, log_scales, use_style, white_or_ink
+from figures.style import COLORS, DASHES, HEAT, MARKERS, colours_of, log_scales, use_style, white_or_ink
 from intervals import t_interval
 
 TABLE_2 = (
@@ -276,59 +275,6 @@ def paired_bars(labels, series, ylabel, title):
     ax.legend()
     write_headline(ax, title)
     return fig
-
-
-# ---------------------------------------------------------------- cards
-
-CARD, CARD_STEP, CARD_GAP, HEADING = 2.5, 0.2, 0.08, 0.62  # widths and heights, in inches: card, line, gap, heading
-CARD_EDGES = (dict(lw=0.8), dict(lw=3.0), dict(lw=1.2, ls=(0, (4, 3))))
-
-
-def board(piles, kinds):
-    """Draws piles of cards side by side. `piles`: dict of heading -> list of (text, kind).
-
-    `kinds` names the kinds of card, at most three, in the order of their looks: filled, with a thick edge, dashed.
-    """
-    looks = {kind: look for look, kind in enumerate(kinds)}
-    cards = {head: _wrapped(pile) for head, pile in piles.items()}
-    tallest = max(map(_pile_height, cards.values()))
-    fig, ax = canvas.new(0.3 + len(piles) * (CARD + CARD_GAP), tallest + 1.35)
-    for i, (head, pile) in enumerate(cards.items()):
-        x, y, colour = 0.15 + i * (CARD + CARD_GAP), tallest + 0.63, SERIES[i % len(SERIES)]
-        canvas.box(ax, x, y, CARD, HEADING, colour)
-        style = dict(weight="bold", color=white_or_ink(colour), va="center", linespacing=1.15)
-        ax.text(x + 0.12, y + 0.29, str(len(pile)), size=21, **style)
-        ax.text(x + (0.5 if len(pile) < 10 else 0.74), y + 0.31, head, size=12, **style)
-        for lines, kind in pile:
-            tall = _card_height(lines)
-            y -= tall + CARD_GAP
-            _draw_card(ax, x, y, CARD, tall, colour, looks[kind])
-            ax.text(x + 0.14, y + tall / 2, "\n".join(lines), size=11, va="center", linespacing=1.2)
-    x = 0.15
-    for kind, look in looks.items():
-        _draw_card(ax, x, 0.12, 0.42, 0.26, COLORS["muted"], look)
-        ax.text(x + 0.54, 0.25, kind, size=12, va="center")
-        x += 1.04 + 0.105 * len(kind)
-    return fig
-
-
-def _wrapped(pile):
-    return [(textwrap.wrap(text, 25), kind) for text, kind in pile]
-
-
-def _pile_height(pile):
-    return sum(_card_height(lines) + CARD_GAP for lines, _ in pile)
-
-
-def _card_height(lines):
-    return CARD_STEP * len(lines) + 0.2
-
-
-def _draw_card(ax, x, y, width, height, colour, look):
-    edge = CARD_EDGES[look]
-    inset = edge["lw"] / 144  # half the edge, in inches: it stays inside the card
-    fill = "white" if "ls" in edge else canvas.mix(colour, "white", 0.85)
-    canvas.box(ax, x + inset, y + inset, width - 2 * inset, height - 2 * inset, fill, edgecolor=colour, **edge)
 
 
 # ---------------------------------------------------------------- images

@@ -1,5 +1,6 @@
 """The headlines of "Reading the paper again" say what its tables say, and a table that falsifies one is noticed."""
 
+import math
 from pathlib import Path
 
 import nbformat
@@ -181,8 +182,24 @@ def test_recipes_of_b0_differ_by_more_than_table_2_from_resnet_50_to_b7(computed
 
 def test_training_takes_350_epochs_and_three_days(computed):
     assert round(computed["images"] / 1_281_167) == 350
-    assert str(computed["steps"]) in computed["recipe"]["epochs"] and str(computed["batch"]) in computed["recipe"]["epochs"]
+    released = computed["recipe"]["epochs"]
+    assert str(computed["steps"]) in released and str(computed["batch"]) in released
     assert round(computed["images"] / computed["gpu"] / 86_400) == 3
+
+
+def test_torchvisions_b0_to_b4_pass_the_paper(computed):
+    best = {}
+    for row in datasets.published("torchvision"):
+        best[row["model"]] = max(row["top1"], best.get(row["model"], 0))
+    for i in range(5):
+        assert best[f"B{i}"] > computed["top1"][f"EfficientNet-B{i}", "v5"]
+
+
+def test_equation_3_gives_images_the_largest_share_of_the_macs():
+    constants = {row["constant"].split()[0]: row["value"] for row in datasets.published("scaling_constants")}
+    steps = constants["alpha"], constants["beta"] ** 2, constants["gamma"] ** 2
+    shares = [math.log(step) / math.log(math.prod(steps)) for step in steps]
+    assert max(shares) == shares[2] and round(shares[2], 2) == 0.43
 
 
 def test_b1_against_resnet_152(computed):

@@ -85,7 +85,7 @@ def draw_equal_recipes(panels, arrows, title):
     fig = plt.figure(figsize=(width, height), layout="none")
     points = [point for families in panels.values() for line in families.values() for point in line]
     macs, top1 = [point[1] for point in points], [point[2] for point in points]
-    limits = dict(xlim=(min(macs) / 1.7, max(macs) * 2.6), ylim=(min(top1) - 0.8, max(top1) + 1.6))
+    limits = dict(xlim=(min(macs) / 2.2, max(macs) * 2.6), ylim=(min(top1) - 0.8, max(top1) + 1.6))
     for i, (recipe, families) in enumerate(panels.items()):
         ax = canvas.axes_in_inches(fig, SIDE + i * (PANEL + PANEL_GAP), 0.75, PANEL, height - 1.5)
         ax.set(**limits)

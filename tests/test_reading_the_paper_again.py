@@ -174,6 +174,19 @@ def test_compound_has_14_to_24_percent_more_macs_than_its_rivals(computed):
     assert (round(min(more)), round(max(more))) == (14, 24)
 
 
+def test_the_answers_give_the_numbers_of_the_charts(computed):
+    assert [round(factor, 1) for factor in computed["factors"].values()] == [10.6, 3.4, 5.2]
+    ratios = {ruler: round(ratio, 2) for ruler, ratio in computed["ratios"].items()}
+    assert ratios == {"MACs": 0.19, "parameters": 0.3, "activations": 1.1, "GPU time": 0.83, "CPU time": 0.94}
+    assert round(computed["gain"], 1) == 6.4
+
+
+def test_the_rule_of_the_last_table(computed):
+    entrants = computed["entrants"]
+    assert len({row["family"] for row in entrants}) == 11
+    assert not [row for row in entrants if row["data"] != "in1k" or row["distilled"] == "yes"]
+
+
 def test_recipes_of_b0_differ_by_more_than_table_2_from_resnet_50_to_b7(computed):
     top1 = computed["top1"]
     spread = max(computed["b0"].values()) - min(computed["b0"].values())

@@ -31,7 +31,9 @@ from architecture import Baseline, Conv, Scale, Stage, compound_scale, plan, req
 from exercises.answers import Raised, attempt, define
 
 SIGNS = "?>=→✗~✓"
-SCOPE = dict(np=np, math=math, plan=cache(plan), compound_scale=compound_scale)  # what a lesson has imported by then
+SCOPE = dict(
+    np=np, math=math, plan=cache(plan), Scale=Scale, compound_scale=compound_scale
+)  # what a lesson has imported by then
 ORACLES = SCOPE | dict(Conv=Conv, Raised=Raised)
 EXERCISES = {}
 

@@ -2,6 +2,16 @@
 
 from exercises.cards import enter_cards
 
+
+def compared(leads, margin):
+    """The oracle of 08.4: counts the leads that are large enough, on either side."""
+    wins = sum(lead >= margin for lead in leads)
+    losses = sum(-lead >= margin for lead in leads)
+    if not leads or 0 < wins < len(leads):
+        return "undecided"
+    return "ours" if wins else "theirs" if losses == len(leads) else "undecided"
+
+
 enter_cards(
     '''
 08.1 recall: Does a count agree with a printed number?
@@ -62,53 +72,71 @@ def gap(macs, top1, rival_macs, rival_top1):
 ✗ not x[0] <= np.log(macs) <= x[-1] -> np.log(macs) > x[-1] # there are rivals on one side only, so None: look below too
 ✓ compared at equal MACs, and silent where there is nothing to compare with.
 
-08.3 derive: How fast activations grow
-def activation_exponent(alpha, beta, gamma):
-    """The exponent e with which activations grow, as s**e, when equation 3 multiplies the MACs by s.
+08.3 derive: A network by another scaling rule
+def scaled(growth, width_share):
+    """MACs and activations of a B0 that is scaled by another rule than equation 3.
 
-    MACs grow as d * w**2 * r**2, activations as d * w * r**2. A step of phi multiplies d, w, r by alpha, beta, gamma.
-    """
-    step_of_macs = «math.log(alpha * beta**2 * gamma**2)»
-    step_of_activations = «math.log(alpha * beta * gamma**2)»
-    return «step_of_activations / step_of_macs»
-? One step of φ multiplies the MACs by α β² γ². By what does it multiply the activations?
-? If MACs grow by M and activations by A, then A = M**e. Take logs.
-? e = log(α β γ²) / log(α β² γ²).
-> (1.2, 1.1, 1.15), (1.0, 1.4, 1.0), (2.0, 1.0, 1.0), (1.1, 1.3, 1.05), (1.0, 1.0, 1.4)
-= 1 - math.log(beta) / math.log(alpha * beta**2 * gamma**2)
-✗ step_of_activations / step_of_macs -> step_of_macs / step_of_activations # turn it over: activations per MACs
-✗ math.log(alpha * beta * -> (alpha * beta *; math.log(alpha * beta**2 -> (alpha * beta**2
-  # the exponent is the ratio of the logs, not of the factors
-✗ alpha * beta * gamma**2 -> alpha * beta**2 * gamma # width counts once in activations, resolution twice
-✗ alpha * beta * gamma**2 -> alpha * beta * gamma # a map has r * r pixels: gamma counts twice
-✗ alpha * beta * gamma**2 -> alpha * beta**2 * gamma**2 # width counts twice in the MACs, but once in the activations
-✗ step_of_activations / step_of_macs -> step_of_activations # divide by the log of the MACs' growth
-✓ 0.85 for the paper's constants, 1/2 for width alone, 1 without width.
-
-08.4 derive: A scaling rule of your own
-def dimensions(growth, width_share):
-    """Depth, width and resolution multipliers that multiply the MACs by `growth`, by the power law d * w**2 * r**2.
-
-    Width's factor of the MACs, w**2, is growth**width_share; depth's and resolution's factors share the rest equally.
+    By the power law MACs grow as d * w**2 * r**2. They are to grow by `growth`. Width's factor of it, w**2, is
+    growth**width_share; depth's and resolution's factors share the rest equally.
     """
     rest = (1 - width_share) / 2
     d = «growth**rest»
-    w = «growth**(width_share / 2)»
-    r = «growth**(rest / 2)»
-    return d, w, r
+    w = «growth ** (width_share / 2)»
+    r = «growth ** (rest / 2)»
+    network = «plan(Scale(w, d, round(224 * r)))»
+    return network.macs, network.activations
 ? Three factors, d, w**2 and r**2, whose product is growth. Write each as a power of growth.
 ? w**2 = growth**width_share, so w has half that exponent.
-? d = growth**rest, w = growth**(width_share / 2), r = growth**(rest / 2).
-> (16.0, 0.8), (2.0, 1 / 3), (64.0, 1.0), (8.0, 0.0), (10.0, 0.5)
-= [growth ** ((1 - width_share) / 2), math.sqrt(growth**width_share), growth ** (0.25 - width_share / 4)]
-→ depth, width, resolution
-✗ growth**(width_share / 2) -> growth**width_share # width counts twice, so halve its exponent
-✗ growth**(rest / 2) -> growth**rest # resolution counts twice, so halve its exponent
-✗ d = growth**rest -> d = growth**(rest / 2) # depth counts once in the MACs, so its exponent is not halved
+? d = growth**rest, w = growth ** (width_share / 2), r = growth ** (rest / 2); plan(Scale(w, d, round(224 * r))).
+> (16.0, 0.8), (2.0, 1 / 3), (8.0, 1.0), (8.0, 0.0), (10.0, 0.5)
+= (lambda network: (network.macs, network.activations))(plan(Scale(math.sqrt(growth**width_share),
+  math.sqrt(growth / growth**width_share), round(224 * (growth / growth**width_share) ** 0.25))))
+→ MACs, activations
+✗ growth ** (width_share / 2) -> growth**width_share # width counts twice, so halve its exponent
+✗ growth ** (rest / 2) -> growth**rest # resolution counts twice, so halve its exponent
+✗ d = growth**rest -> d = growth ** (rest / 2) # depth counts once in the MACs, so its exponent is not halved
 ✗ (1 - width_share) / 2 -> 1 - width_share # depth and resolution share the rest: each gets half of the rest
-✗ return d, w, r -> return r, w, d # the three are right, their order is not: depth, width, resolution
-✗ return d, w, r -> return w, d, r # the three are right, their order is not: depth, width, resolution
-✓ the product d · w² · r² is the growth, for every share.
+✗ Scale(w, d, -> Scale(d, w, # Scale wants the width first, then the depth
+✗ round(224 * r) -> 224 # B0's images of 224 pixels grow by r as well
+✗ return network.macs, network.activations -> return network.activations, network.macs
+  # both are right, their order is not: MACs, then activations
+✓ five networks by five rules; the more goes into width, the fewer activations there are.
+
+08.4 derive: Which network is better?
+def better(ours, theirs, margin):
+    """Decides which network is better: "ours", "theirs", or "undecided".
+
+    Each is a dict of recipe -> top-1 in %. Only recipes that both networks had count. A network is better if it leads
+    by at least `margin` points under every one of them.
+    """
+    leads = []
+    for recipe in ours:
+        if «recipe in theirs»:
+            leads.append(«ours[recipe] - theirs[recipe]»)
+    if leads and «min(leads) >= margin»:
+        return "ours"
+    if leads and «max(leads) <= -margin»:
+        return "theirs"
+    return "undecided"
+? Which recipes can be compared? Only those that are in both dicts.
+? Ours is better under every recipe if its smallest lead is large enough.
+? recipe in theirs; ours[recipe] - theirs[recipe]; min(leads) >= margin; max(leads) <= -margin.
+> ({"plain": 76.0, "2024": 80.0}, {"plain": 75.0, "2024": 79.5}, 0.5), ({"2019": 77.0}, {"plain": 76.0}, 0.5),
+  ({"plain": 75.0, "2024": 79.0}, {"plain": 77.0, "2024": 81.0}, 0.5),
+  ({"a": 75.0, "b": 81.0}, {"a": 76.0, "b": 80.0}, 0.5),
+  ({"a": 76.25, "b": 80.0}, {"a": 76.0, "b": 78.0}, 0.5), ({"a": 76.0, "b": 80.0}, {"a": 76.25, "b": 82.0}, 0.5),
+  ({"a": 76.0}, {"a": 76.5, "b": 70.0}, 0.5), ({"a": 75.0, "c": 85.0}, {"a": 77.0, "b": 70.0}, 0.5)
+= compared([ours[recipe] - theirs[recipe] for recipe in sorted(ours.keys() & theirs.keys())], margin)
+✗ ours[recipe] - theirs[recipe] -> ours[recipe] - max(theirs.values()) # compare under this recipe: theirs[recipe]
+✗ ours[recipe] - theirs[recipe] -> theirs[recipe] - ours[recipe] # the sign is the other way round: ours minus theirs
+✗ min(leads) >= margin -> max(leads) >= margin # it must lead under every recipe: look at the smallest lead
+✗ max(leads) <= -margin -> min(leads) <= -margin # it must lead under every recipe: look at the largest of our leads
+✗ min(leads) >= margin -> min(leads) > margin # a lead of exactly the margin is enough: >=
+✗ max(leads) <= -margin -> max(leads) < -margin # a lead of exactly the margin is enough: <=
+✗ min(leads) >= margin -> min(leads) > 0; max(leads) <= -margin -> max(leads) < 0
+  # a lead below the margin decides nothing
+✗ ours[recipe] - theirs[recipe] -> max(ours.values()) - max(theirs.values()) # that compares the best recipe of each
+✓ equal recipes decide, and where there are none, nothing does.
 ''',
     globals(),
 )

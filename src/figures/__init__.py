@@ -4,6 +4,7 @@
 style      the palette, and what every picture shares
 convolution  drawings of what a convolution looks at
 network    drawings of a block, of networks, of their costs
+evidence   claims beside their numbers, recipes, who wins by what
 charts     lines, points, bars, intervals, images
 frontiers  accuracy against cost, for many networks
 canvas     drawing in inches: slabs and arrows
@@ -13,7 +14,6 @@ Every function returns a matplotlib Figure and leaves showing it to `show`.
 """
 
 from figures.charts import (
-    board,
     class_activation,
     curves,
     draw_accuracy,
@@ -26,6 +26,15 @@ from figures.charts import (
     tradeoff,
 )
 from figures.convolution import draw_by_eye, draw_convolutions, draw_filters, draw_wiring
+from figures.evidence import (
+    draw_claims,
+    draw_equal_recipes,
+    draw_ratios,
+    draw_recipes,
+    draw_winners,
+    folded_table,
+    readable,
+)
 from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.style import COLORS, SERIES, show, sliders, use_style

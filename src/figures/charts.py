@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +16,6 @@ from figures.style import (
     DASHES,
     HEAT,
     MARKERS,
-    SERIES,
     colours_of,
     log_scales,
     name_rows,
@@ -265,49 +263,6 @@ def paired_bars(labels, series, ylabel, title):
     ax.legend()
     write_headline(ax, title)
     return fig
-
-
-# ---------------------------------------------------------------- cards
-
-CARD, CARD_STEP, CARD_GAP, HEADING = 2.5, 0.2, 0.08, 0.62  # widths and heights, in inches: card, line, gap, heading
-CARD_EDGES = (dict(lw=0.8), dict(lw=3.0), dict(lw=1.2, ls=(0, (4, 3))))
-
-
-def board(piles, kinds):
-    """Draws piles of cards side by side. `piles`: dict of heading -> list of (text, kind).
-
-    `kinds` names the kinds of card, at most three, in the order of their edges: thin, thick, dashed.
-    """
-    edges = dict(zip(kinds, CARD_EDGES))
-    tallest = max(sum(_card_height(text) + CARD_GAP for text, _ in pile) for pile in piles.values())
-    fig, ax = canvas.new(0.3 + len(piles) * (CARD + CARD_GAP), tallest + 1.35)
-    x = 0.15
-    for i, (head, pile) in enumerate(piles.items()):
-        y, colour = tallest + 0.63, SERIES[i % len(SERIES)]
-        canvas.box(ax, x, y, CARD, HEADING, colour)
-        style = dict(weight="bold", color=white_or_ink(colour), va="center", linespacing=1.15)
-        ax.text(x + 0.12, y + 0.29, str(len(pile)), size=21, **style)
-        ax.text(x + (0.5 if len(pile) < 10 else 0.74), y + 0.31, head, size=12, **style)
-        for text, kind in pile:
-            tall = _card_height(text)
-            y -= tall + CARD_GAP
-            canvas.box(ax, x, y, CARD, tall, canvas.mix(colour, "white", 0.85), edgecolor=colour, **edges[kind])
-            ax.text(x + 0.14, y + tall / 2, _wrapped(text), size=11, va="center", linespacing=1.2)
-        x += CARD + CARD_GAP
-    x = 0.15
-    for kind, edge in edges.items():
-        canvas.box(ax, x, 0.12, 0.42, 0.26, "white", edgecolor=COLORS["muted"], **edge)
-        ax.text(x + 0.54, 0.25, kind, size=12, va="center")
-        x += 1.04 + 0.105 * len(kind)
-    return fig
-
-
-def _wrapped(text):
-    return textwrap.fill(text, 25)
-
-
-def _card_height(text):
-    return CARD_STEP * (_wrapped(text).count("\n") + 1) + 0.2
 
 
 # ---------------------------------------------------------------- images

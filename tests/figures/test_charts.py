@@ -211,29 +211,6 @@ def test_seeds_gives_a_shape_the_same_colour_twice():
     assert [line.get_color() for line in fig.axes[0].lines[2::3]] == [COLORS[n] for n in ("depth", "width", "depth")]
 
 
-# ---------------------------------------------------------------- cards
-
-LONG = "a text that is much too long for a single line of a card, WIDE AS MAMMOTHS, so it takes three or four"
-
-
-def test_board_counts_its_cards_and_nothing_overlaps():
-    piles = {
-        "It holds": [("a short one", "cited")],
-        "It does not\nadd up": [(LONG, "open"), ("another card", "counted")],
-    }
-    fig = charts.board(piles, ["counted", "open", "cited"])
-    shown = words(fig)
-    assert "1\nIt holds" in shown and "2\nIt does not\nadd up" in shown
-    assert LONG in shown.replace("\n", " ") and all(kind in shown for kind in ("counted", "open", "cited"))
-    check_layout(fig)
-    cards = [patch.get_window_extent() for patch in fig.axes[0].patches]
-    for text in fig.axes[0].texts[:7]:  # number and heading of each pile, and the cards; then the legend
-        box = text.get_window_extent()
-        assert any(c.x0 <= box.x0 and box.x1 <= c.x1 and c.y0 <= box.y0 and box.y1 <= c.y1 for c in cards), text
-    styles = [(patch.get_linestyle(), patch.get_linewidth()) for patch in fig.axes[0].patches]
-    assert len(styles) == 2 + 3 + 3 and len(set(styles)) == 4, "two headings, three cards, three in the legend"
-
-
 # ---------------------------------------------------------------- images
 
 

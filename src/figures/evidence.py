@@ -1,0 +1,206 @@
+"""Pictures of evidence: claims beside their numbers, one network by recipes, equal recipes, who wins."""
+
+import html
+import math
+import textwrap
+
+import matplotlib.pyplot as plt
+
+from figures import canvas
+from figures.labels import label_points
+from figures.style import COLORS, MARKERS, colours_of, log_scales, use_style, white_or_ink
+
+CLAIM_WIDTH, CLAIM_HEIGHT, GAP = 6.3, 1.7, 0.2  # of a card, and between cards, in inches
+
+
+def draw_claims(claims, title):
+    """Draws claims as cards, two beside each other. Each is a tuple (claim, first, second, verdict).
+
+    `first` and `second` are (number, where it is from), both as text; `verdict` is "✓", "✗", or "?" for an open case.
+    `title`: the finding, as a headline.
+    """
+    rows = math.ceil(len(claims) / 2)
+    top = rows * (CLAIM_HEIGHT + GAP) + GAP
+    fig, ax = canvas.new(2 * CLAIM_WIDTH + 3 * GAP, top + 0.55)
+    ax.text(GAP, top + 0.22, title, size=18, weight="bold", va="center")
+    for i, claim in enumerate(claims):
+        left = GAP + (i % 2) * (CLAIM_WIDTH + GAP)
+        bottom = GAP + (rows - 1 - i // 2) * (CLAIM_HEIGHT + GAP)
+        _draw_claim(ax, left, bottom, *claim)
+    return fig
+
+
+def _draw_claim(ax, left, bottom, claim, first, second, verdict):
+    colour = {"✓": COLORS["resolution"], "✗": COLORS["accent"]}.get(verdict, COLORS["muted"])
+    canvas.box(ax, left, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, canvas.mix(COLORS["line"], "white", 0.6))
+    canvas.box(ax, left, bottom, 0.09, CLAIM_HEIGHT, colour)
+    ax.text(left + 0.3, bottom + CLAIM_HEIGHT - 0.33, claim, size=15, weight="bold", va="center")
+    mark = dict(size=24, weight="bold", color=colour, ha="center", va="center")
+    ax.text(left + CLAIM_WIDTH - 0.35, bottom + CLAIM_HEIGHT - 0.35, verdict, **mark)
+    against = dict(size=13, color=COLORS["muted"], ha="center", va="center")
+    ax.text(left + CLAIM_WIDTH / 2, bottom + 0.78, "against", **against)
+    for (number, where), share in ((first, 0.24), (second, 0.76)):
+        x = left + share * CLAIM_WIDTH
+        ax.text(x, bottom + 0.78, number, size=25, weight="bold", ha="center", va="center")
+        ax.text(x, bottom + 0.3, where, size=13, ha="center", va="center")
+
+
+def draw_recipes(top1, marked, xlabel, title):
+    """Draws one dot for each recipe of `top1`, a dict of recipe -> accuracy, worst first.
+
+    `marked`: dict of recipe -> colour, for those that differ in kind. `title`: the finding, as a headline.
+    """
+    use_style()
+    fig = plt.figure(figsize=(11, 1.5 + 0.47 * len(top1)), layout="none")
+    height = fig.get_size_inches()[1]
+    ax = canvas.axes_in_inches(fig, 4.5, 0.7, 6.2, height - 1.4)
+    order = sorted(top1, key=top1.get)
+    for place, recipe in enumerate(order):
+        value, colour = top1[recipe], marked.get(recipe, COLORS["EfficientNet"])
+        ax.plot([min(top1.values()), value], [place, place], color=COLORS["line"], marker="", lw=2, zorder=1)
+        ax.plot(value, place, marker="o", ms=11, color=colour, mec="white", zorder=3)
+        ax.annotate(f"{value:.1f}", (value, place), (10, 0), textcoords="offset points", va="center", weight="bold")
+    ax.set_yticks(range(len(order)), [textwrap.fill(recipe, 42) for recipe in order])
+    ax.set_xlim(min(top1.values()) - 0.4, max(top1.values()) + 1.1)
+    ax.set_ylim(-0.6, len(order) - 0.4)
+    ax.set_xlabel(xlabel)
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    fig.text(0.02, 1 - 0.35 / height, title, size=15, weight="bold", va="center")
+    return fig
+
+
+PANEL, PANEL_GAP, SIDE = 4.3, 0.2, 0.85  # width of a panel, between panels, and the left margin, in inches
+
+
+def draw_equal_recipes(panels, arrows, title):
+    """Draws panels side by side, each with families of networks trained in one way, and an arrow that compares two.
+
+    `panels`: dict of recipe -> dict of family -> list of (label, billions of MACs, top-1 in %).
+    `arrows`: dict of recipe -> (MACs of the cheaper network, MACs of the other, top-1 of both). `title`: the finding.
+    """
+    use_style()
+    width, height = SIDE + len(panels) * (PANEL + PANEL_GAP), 5.7
+    fig = plt.figure(figsize=(width, height), layout="none")
+    points = [point for families in panels.values() for line in families.values() for point in line]
+    macs, top1 = [point[1] for point in points], [point[2] for point in points]
+    limits = dict(xlim=(min(macs) / 2.2, max(macs) * 2.6), ylim=(min(top1) - 0.8, max(top1) + 1.6))
+    for i, (recipe, families) in enumerate(panels.items()):
+        ax = canvas.axes_in_inches(fig, SIDE + i * (PANEL + PANEL_GAP), 0.75, PANEL, height - 1.5)
+        ax.set(**limits)
+        log_scales(ax, "x", ticks=(0.3, 1, 3, 10, 30))
+        ax.set_xlabel("MACs (billions, log scale)")
+        ax.tick_params(axis="y", labelleft=i == 0)
+        ax.text(0.03, 0.965, recipe, transform=ax.transAxes, size=13.5, weight="bold", va="top")
+        _draw_lines(ax, families, arrows[recipe])
+    fig.axes[0].set_ylabel("ImageNet top-1 accuracy (%)")
+    fig.text(0.02, 1 - 0.35 / height, title, size=18, weight="bold", va="center")
+    return fig
+
+
+def _draw_lines(ax, families, comparison):
+    colours, labels = colours_of(families, shared=True), []
+    for marker, (name, points) in zip(MARKERS, families.items()):
+        _, x, y = zip(*points)
+        ax.plot(x, y, marker=marker, color=colours[name], lw=1.6, ms=8, mec="white", zorder=4)
+        labels += [(*point, dict(color=colours[name], size=12)) for point in points]
+        labels.append((name, x[-1], y[-1], dict(color=colours[name], size=13, weight="bold")))
+    _draw_comparison(ax, *comparison)
+    label_points(ax, labels)
+
+
+def _draw_comparison(ax, ours, theirs, top1):
+    """An arrow from the more expensive network to the cheaper one, with the factor under it."""
+    colour = COLORS["ink"]
+    ax.plot([ours * 1.1, theirs / 1.13], [top1, top1], color=colour, marker="", lw=2.4, zorder=5)
+    head = dict(arrowstyle="-|>", lw=0, color=colour, mutation_scale=18)
+    ax.annotate("", (ours, top1), (ours * 1.35, top1), arrowprops=head, zorder=5)
+    place = dict(xytext=(0, -6), textcoords="offset points", ha="center", va="top", size=17, weight="bold")
+    ax.annotate(f"÷ {theirs / ours:.1f}", (math.sqrt(ours * theirs), top1), **place)
+
+
+def draw_ratios(ratios, title, xlabel):
+    """Draws how far each of `ratios`, a dict of ruler -> ratio, lies from 1, as bars on a log axis."""
+    use_style()
+    fig = plt.figure(figsize=(11, 1.5 + 0.62 * len(ratios)), layout="none")
+    height = fig.get_size_inches()[1]
+    ax = canvas.axes_in_inches(fig, 2.9, 0.75, 7.8, height - 1.45)
+    names = list(ratios)[::-1]
+    for place, name in enumerate(names):
+        less = ratios[name] < 1
+        ax.barh(place, ratios[name] - 1, left=1, height=0.62, color=COLORS["EfficientNet" if less else "muted"])
+        side = dict(ha="right" if less else "left", va="center", weight="bold", textcoords="offset points")
+        ax.annotate(f"{ratios[name]:.2f} ×", (ratios[name], place), (-8 if less else 8, 0), **side)
+    ax.axvline(1, color=COLORS["ink"], lw=1.4)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_xlim(min(ratios.values()) / 1.35, max(1.35 * max(ratios.values()), 1.5))
+    log_scales(ax, "x", ticks=(0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2))
+    ax.set_xlabel(xlabel)
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    fig.text(0.02, 1 - 0.35 / height, title, size=15, weight="bold", va="center")
+    return fig
+
+
+def draw_winners(winners, colours, title):
+    """Draws a table of who is cheapest: `winners` is a dict of ruler -> dict of goal in % -> name of a network.
+
+    `colours`: dict of how a name begins -> colour, for the families that stand out. `title`: the finding.
+    """
+    goals = list(next(iter(winners.values())))
+    wide, high, left, foot = 2.15, 0.46, 1.05, 0.15
+    top = foot + high * len(goals)
+    fig, ax = canvas.new(left + wide * len(winners) + 0.15, top + 1.25)
+    ax.text(0.15, top + 0.95, title, size=17, weight="bold", va="center")
+    for j, (ruler, names) in enumerate(winners.items()):
+        x = left + j * wide
+        ax.text(x + wide / 2, top + 0.3, ruler, size=14, weight="bold", ha="center", va="center")
+        for i, goal in enumerate(goals):
+            y = foot + i * high
+            name = names[goal]
+            known = [colour for start, colour in colours.items() if name.startswith(start)]
+            colour = known[0] if known else canvas.mix(COLORS["line"], "white", 0.45)
+            canvas.box(ax, x, y, wide - 0.06, high - 0.06, colour)
+            style = dict(size=13, ha="center", va="center", color=white_or_ink(colour))
+            ax.text(x + wide / 2 - 0.03, y + high / 2 - 0.03, name, **style)
+    for i, goal in enumerate(goals):
+        ax.text(left - 0.15, foot + (i + 0.5) * high - 0.03, f"≥ {goal} %", size=13.5, ha="right", va="center")
+    return fig
+
+
+STARTS = {  # how an architecture's name begins in timm's tables -> how we write it
+    "efficientnetv2": "EfficientNetV2",
+    "efficientnet": "EfficientNet",
+    "mobilenetv2": "MobileNetV2",
+    "mobilenetv3": "MobileNetV3",
+    "mobilenetv4": "MobileNetV4",
+    "convnext": "ConvNeXt",
+    "regnetx": "RegNetX",
+    "regnety": "RegNetY",
+    "tinynet": "TinyNet",
+    "resnet": "ResNet",
+}
+SIZES = dict(tiny="T", small="S", medium="M", large="L", base="B", xlarge="XL")
+
+
+def readable(architecture):
+    """An architecture's name in networks.csv as a reader knows it: "tf_efficientnet_b0" -> "EfficientNet-B0"."""
+    name = architecture.removeprefix("tf_")
+    start = next(start for start in STARTS if name.startswith(start))
+    words = [STARTS[start]]
+    for word in name.removeprefix(start).strip("_").split("_"):
+        if word != "conv":
+            words.append(SIZES.get(word) or (word.upper() if len(word) < 3 else word))
+    return "-".join(words)
+
+
+def folded_table(summary, rows, columns):
+    """A table for a notebook that opens when one clicks on `summary`: these columns of `rows`, a list of dicts."""
+    from IPython.display import HTML  # a script needs no notebook
+
+    lines = [f"<tr>{''.join(f'<th>{html.escape(column)}</th>' for column in columns)}</tr>"]
+    for row in rows:
+        cells = [f'<td style="text-align: left">{html.escape(str(row[column]))}</td>' for column in columns]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return HTML(f"<details><summary>{html.escape(summary)}</summary><table>{''.join(lines)}</table></details>")

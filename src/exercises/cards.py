@@ -25,6 +25,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+import keras
 import numpy as np
 
 from architecture import Baseline, Conv, Scale, Stage, compound_scale, plan, require
@@ -33,6 +34,7 @@ from exercises.answers import Raised, attempt
 KINDS = ("recall", "modify", "derive")
 SIGNS = "?>=→✗~✓"
 SCOPE = dict(np=np, math=math, plan=cache(plan), compound_scale=compound_scale)  # what a lesson has imported by then
+SCOPE |= dict(keras=keras, layers=keras.layers)
 ORACLES = SCOPE | dict(Conv=Conv, Raised=Raised)
 EXERCISES = {}
 

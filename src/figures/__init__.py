@@ -4,6 +4,7 @@
 style      the palette, and what every picture shares
 convolution  drawings of what a convolution looks at
 network    drawings of a block, of networks, of their costs
+blocks     drawings of what goes on inside blocks, and of costs stage by stage
 charts     lines, points, bars, intervals, images
 canvas     drawing in inches: slabs and arrows
 labels     texts that keep out of each other's way
@@ -11,6 +12,7 @@ labels     texts that keep out of each other's way
 Every function returns a matplotlib Figure and leaves showing it to `show`.
 """
 
+from figures.blocks import draw_channels, draw_dropped, draw_sum, draw_versions
 from figures.charts import (
     board,
     class_activation,

@@ -374,13 +374,16 @@ KIND_NAMES = ("expand", "depthwise", "squeeze-and-excitation", "project", "stem,
 PANEL, PANEL_STEP = 3.5, 3.82  # width of a panel, and from one panel to the next
 
 
-def draw_costs(network):
+def draw_costs(network, title=None):
     """Draws where a plan's MACs, parameters and activations are: by kind of layer above, and below by row of Table 1.
 
     Every bar is a share of the whole network's; the two ends of the network, stem, top and classifier, are grey.
+    `title`: the finding, as a headline.
     """
     use_style()
     fig = plt.figure(figsize=(13, 6.6), layout="none")
+    if title:
+        fig.text(1.62 / 13, 1.03, title, **canvas.HEADLINE)  # over the canvas: `show` crops around what is drawn
     for panel, (what, name) in enumerate(COSTS.items()):
         rows, left = _percent_by_row(network, what), 1.62 + PANEL_STEP * panel
         last = max(rows)

@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import canvas
-from figures.convolution import SIGNED
 from figures.labels import write_headline
 from figures.style import COLORS, RAMP, use_style, white_or_ink
 
@@ -60,21 +59,28 @@ def _smaller(picture):
     return picture.reshape(PIXELS, patch, PIXELS, patch).mean((1, 3))
 
 
+PICTURE, SIGN, BOTTOM, BAR = 3.5, 0.75, 0.55, 0.22  # sides of a picture, room for a sign, and for the colour bar
+
+
 def draw_sum(before, correction, after, title):
-    """Draws before + correction = after, one channel of each (height, width), on one scale on which white is zero."""
-    use_style()
-    fig, axes = plt.subplots(1, 3, figsize=(12, 4.4))
-    largest = max(np.abs(image).max() for image in (before, correction, after))
-    names = ("input", "correction", "output")
-    for ax, name, image, sign in zip(axes, names, (before, correction, after), "+= "):
-        shown = ax.imshow(image, cmap=SIGNED, vmin=-largest, vmax=largest, interpolation="nearest")
-        ax.set(xticks=[], yticks=[])
-        ax.set_xlabel(name, size=17)
-        ax.grid(False)
-        ax.text(1.08, 0.5, sign, transform=ax.transAxes, size=34, ha="center", va="center")
-    fig.get_layout_engine().set(wspace=0.14)
-    fig.colorbar(shown, ax=axes.tolist(), pad=0.02, aspect=14).outline.set_visible(False)
-    write_headline(axes[0], title)
+    """Draws before + correction = after, one channel of each (height, width), all on one scale of greys.
+
+    The scale leaves out the highest and the lowest half percent of `after`. `title`: the finding, as a headline.
+    """
+    images = {"input": before, "correction": correction, "output": after}
+    low, high = np.percentile(after, (0.5, 99.5))
+    fig, ax = canvas.new(2 * EDGE + 3 * PICTURE + 2 * SIGN + 1.1, BOTTOM + PICTURE + HEAD)
+    ax.text(EDGE, BOTTOM + PICTURE + 0.45, title, **canvas.HEADLINE)
+    left = EDGE
+    for (name, image), sign in zip(images.items(), ("+", "=", "")):
+        panel = canvas.axes_in_inches(fig, left, BOTTOM, PICTURE, PICTURE)
+        shown = panel.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        panel.axis("off")
+        ax.text(left + PICTURE / 2, 0.2, name, **canvas.CAPTION)
+        ax.text(left + PICTURE + SIGN / 2, BOTTOM + PICTURE / 2, sign, size=34, ha="center", va="center")
+        left += PICTURE + SIGN
+    bar = canvas.axes_in_inches(fig, left - SIGN + 0.2, BOTTOM, BAR, PICTURE)
+    fig.colorbar(shown, cax=bar).outline.set_visible(False)
     return fig
 
 

@@ -381,9 +381,9 @@ def draw_costs(network, title=None):
     `title`: the finding, as a headline.
     """
     use_style()
-    fig = plt.figure(figsize=(13, 6.6), layout="none")
-    if title:
-        fig.text(1.62 / 13, 1.03, title, **canvas.HEADLINE)  # over the canvas: `show` crops around what is drawn
+    height = 7.3 if title else 6.6
+    fig = plt.figure(figsize=(13, height), layout="none")
+    fig.text(0.25 / 13, 6.95 / height, title or "", **canvas.HEADLINE)
     for panel, (what, name) in enumerate(COSTS.items()):
         rows, left = _percent_by_row(network, what), 1.62 + PANEL_STEP * panel
         last = max(rows)
@@ -402,10 +402,10 @@ def draw_costs(network, title=None):
         lower.set_yticks(list(rows), [f"stage {row}" for row in rows] if panel == 0 else [""] * last)
         lower.tick_params(axis="y", length=0)
         lower.grid(False, axis="y")
-    fig.text(1.5 / 13, 5.425 / 6.6, "all stages (%)", ha="right", va="center", size=12)
+    fig.text(1.5 / 13, 5.425 / height, "all stages (%)", ha="right", va="center", size=12)
     handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in KINDS.values()]
     look = dict(ncols=len(KINDS), handlelength=1, columnspacing=1.8, borderaxespad=0.2)
-    fig.legend(handles, KIND_NAMES, loc="upper center", **look)
+    fig.legend(handles, KIND_NAMES, loc="upper center", bbox_to_anchor=(0.5, 6.6 / height), **look)
     return fig
 
 

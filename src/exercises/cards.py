@@ -25,15 +25,15 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+import keras
 import numpy as np
 
 from architecture import Baseline, Conv, Scale, Stage, compound_scale, plan, require
 from exercises.answers import Raised, attempt, define
 
 SIGNS = "?>=→✗~✓"
-SCOPE = dict(
-    np=np, math=math, plan=cache(plan), Scale=Scale, compound_scale=compound_scale
-)  # what a lesson has imported by then
+SCOPE = dict(np=np, math=math, keras=keras, layers=keras.layers)  # what a lesson has imported by then
+SCOPE |= dict(plan=cache(plan), Scale=Scale, compound_scale=compound_scale)
 ORACLES = SCOPE | dict(Conv=Conv, Raised=Raised)
 EXERCISES = {}
 

@@ -1,8 +1,12 @@
 """Lesson 03: MBConv and the B0 network."""
 
-import numpy as np
+from dataclasses import replace
+from unittest.mock import patch
 
-from architecture import Conv
+import keras
+
+import architecture
+from architecture import B0, STAGES, Baseline, Scale, Stage, plan
 from exercises.cards import block_on_paper, enter_cards
 
 
@@ -12,11 +16,14 @@ def shapes_on_paper(size, inputs, expand, stride, filters):
     return (size, size, wide), (small, small, wide), (small, small, filters), block.skip
 
 
-def measured(kernel, gamma, beta, mean, variance, epsilon):
-    """Kernel and bias, by sending zeros, and then one channel at a time, through both layers."""
-    images = np.concatenate([np.zeros((1, len(mean))), np.eye(len(mean))])
-    outputs = ((images - mean) / np.sqrt(variance + epsilon) * gamma + beta) @ kernel[0, 0]
-    return (outputs[1:] - outputs[0])[None, None], outputs[0]
+def reference(x, expand, kernel, stride, filters):
+    """`architecture.mbconv` with Keras's usual initial weights, as the learner's layers have them."""
+    stage = Stage(expand=expand, kernel=kernel, stride=stride, filters=filters, repeats=1)
+    baseline = Baseline(stages=(stage,), stem_filters=x.shape[-1], stem_stride=1, divisor=1)
+    block = plan(Scale(1.0, 1.0, x.shape[1], baseline=baseline)).blocks[0]
+    keras.utils.set_random_seed(0)
+    with patch.object(architecture, "CONV_INIT", "glorot_uniform"):
+        return architecture.mbconv(x, block)
 
 
 def walked_back(convs):
@@ -27,12 +34,32 @@ def walked_back(convs):
     return seen
 
 
-def dense_over_mbconv(kernel, channels):
-    dense = Conv("dense", channels, channels, 14, kernel)
-    depthwise = Conv("depthwise", channels, channels, 14, kernel, depthwise=True)
-    pointwise = Conv("pointwise", channels, channels, 14)
-    return dense.macs / (2 * pointwise.macs + depthwise.macs)  # an MBConv costs ratio times as much as with ratio 1
+def copies_of_b0():
+    """Copies of B0 with one mistake each, and the right one: (parameters, MACs) -> what is wrong."""
+    stages = list(STAGES)
+    stages[3], stages[4] = replace(STAGES[3], stride=1), replace(STAGES[4], stride=2)
+    network, copies = plan("b0"), {}
+    moved = plan(Scale(1.0, 1.0, 224, baseline=replace(B0, stages=tuple(stages))))
+    copies["nothing"], copies["stride"] = [network.convs], [moved.convs]
+    copies["squeeze"] = [[wide_squeeze(conv) for conv in network.convs]]
+    dense = [replace(conv, depthwise=False) for conv in network.convs]
+    large = [replace(conv, kernel=3) if "expand_conv" in conv.name else conv for conv in network.convs]
+    copies["kernel"] = [dense, large]
+    truth = {}
+    for answer, networks in copies.items():
+        for convs in networks:
+            truth[sum(conv.params for conv in convs), sum(conv.macs for conv in convs)] = answer
+    return truth
 
+
+def wide_squeeze(conv):
+    """A layer of B0 where squeeze-and-excitation narrows to a quarter of the wide channels."""
+    if "se_reduce" in conv.name:
+        return replace(conv, filters=conv.inputs // 4)
+    return replace(conv, inputs=conv.filters // 4) if "se_expand" in conv.name else conv
+
+
+COPIES = copies_of_b0()
 
 enter_cards(
     '''
@@ -104,34 +131,47 @@ def stochastic_depth(inputs, branch, rate, uniform):
   # multiply and the mean shrinks twice; divide by 1 - rate
 ✓ whole branches, scaled survivors, the input untouched, for 5 rates; at rate 0 a plain sum.
 
-03.3 modify: Fold a normalization that comes first
-def fold_before(kernel, gamma, beta, mean, variance, epsilon=1e-3):
-    """The 1 x 1 convolution that equals batch normalization followed by a 1 x 1 convolution without bias.
-
-    kernel: (1, 1, c, n); gamma, beta, mean, variance: (c,). Returns kernel (1, 1, c, n) and bias (n,).
-    """
-    scale = «gamma / np.sqrt(variance + epsilon)»
-    shift = «beta - mean * scale»
-    return «kernel * scale[:, None]», «shift @ kernel[0, 0]»
-? Batch normalization is x * scale + shift for each input channel. Find scale and shift first.
-? Each row of the kernel, one for each input channel, is multiplied by that channel's scale.
-? The shifts are a constant input: send them through the kernel, and you have the bias.
-> *((rng.normal(size=(1, 1, c, n)), rng.uniform(0.5, 1.5, c), rng.normal(size=c), rng.normal(size=c),
-  rng.uniform(0.5, 1.5, c), 0.1) for c, n in ((4, 6), (5, 5), (7, 2)))
-= measured(kernel, gamma, beta, mean, variance, epsilon)
-→ kernel, bias
-✗ variance + epsilon -> variance # epsilon is missing under the root
-✗ np.sqrt(variance + epsilon) -> (variance + epsilon) # divide by the standard deviation: the root is missing
-✗ kernel * scale[:, None] -> kernel / scale[:, None] # multiply the kernel by the scale
-✗ scale[:, None] -> scale # the scale belongs to the input channels: scale[:, None]
-✗ kernel * scale[:, None] -> kernel # the scale is missing in the kernel
-✗ shift @ kernel[0, 0] -> shift # those are the shifts of the inputs; send them through the kernel
-✗ shift @ kernel[0, 0] -> shift @ (kernel * scale[:, None])[0, 0]
-  # send the shifts through the kernel as it was: they are scaled already
-✗ beta - mean * scale -> beta # the mean is missing
-✗ beta - mean * scale -> beta - mean # the mean is divided by the standard deviation too
-✗ beta - mean * scale -> beta + mean * scale # the mean is subtracted
-✓ equal outputs for 3 shapes. With zero padding and a larger kernel the border would differ.
+03.3 modify: Write MBConv in Keras
+def keras_mbconv(x, expand, kernel, stride, filters):
+    """An MBConv block with fresh weights. x: (n, size, size, channels). Returns (n, size / stride, ..., filters)."""
+    keras.utils.set_random_seed(0)  # equal layers, made in equal order, get equal weights
+    before, channels = x, x.shape[-1]
+    x = «layers.Conv2D(expand * channels, 1, use_bias=False)(x)»
+    x = layers.Activation("silu")(layers.BatchNormalization()(x))
+    x = «layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False)(x)»
+    x = layers.Activation("silu")(layers.BatchNormalization()(x))
+    gate = «layers.GlobalAveragePooling2D(keepdims=True)(x)»
+    gate = «layers.Conv2D(channels // 4, 1, activation="silu")(gate)»
+    gate = «layers.Conv2D(expand * channels, 1, activation="sigmoid")(gate)»
+    x = layers.Multiply()([x, gate])
+    x = layers.BatchNormalization()(layers.Conv2D(filters, 1, use_bias=False)(x))
+    if «stride == 1 and channels == filters»:
+        x = layers.Add()([before, x])
+    return x
+? Expand is Conv2D with 1 x 1 kernels and expand * channels filters; batch norm follows, so use_bias=False.
+? DepthwiseConv2D(kernel, stride, padding="same", use_bias=False) keeps the number of channels.
+? The gates: GlobalAveragePooling2D(keepdims=True), then 1 x 1 convolutions to channels // 4 ("silu") and back
+  ("sigmoid").
+? Only maps of one shape can be added: the stride is 1, and there are as many filters as channels.
+> (rng.normal(size=(2, 7, 7, 8)).astype("float32"), 4, 3, 1, 8),
+  (rng.normal(size=(2, 7, 7, 8)).astype("float32"), 6, 5, 2, 8),
+  (rng.normal(size=(2, 5, 5, 8)).astype("float32"), 6, 3, 1, 12)
+= reference(x, expand, kernel, stride, filters)
+~ x = layers.Add()([before, x]) -> x = before + x
+✗ expand * channels, 1, use_bias -> expand * channels, 3, padding="same", use_bias
+  # expand only mixes the channels: its kernels are 1 x 1
+✗ DepthwiseConv2D(kernel, stride -> Conv2D(expand * channels, kernel, stride
+  # that is a dense convolution; DepthwiseConv2D filters each channel for itself
+✗ kernel, stride, padding -> kernel, padding # the stride is missing in the depthwise convolution
+✗ kernel, stride, padding="same" -> kernel, stride # the map shrinks at its border; padding="same" keeps its size
+✗ DepthwiseConv2D(kernel -> DepthwiseConv2D(3 # the depthwise kernels are kernel x kernel, not always 3 x 3
+✗ channels // 4 -> expand * channels // 4 # squeeze to a quarter of the block's input channels, not of the wide ones
+✗ 4, 1, activation="silu" -> 4, 1 # the squeezed numbers need their activation, "silu"
+✗ "sigmoid" -> "silu" # a gate lies between 0 and 1: its activation is "sigmoid"
+✗ stride == 1 and -> # a smaller map cannot be added to its input: the skip needs stride 1
+✗ and channels == filters -> # maps with different channels cannot be added: the skip needs channels == filters
+✗ stride == 1 and channels == filters -> False # the skip connection is missing
+✓ equals architecture.mbconv, number by number, with a skip, with a stride, and with other channels.
 
 03.4 derive: How far can a position see?
 def receptive_field(convs):
@@ -161,26 +201,34 @@ def receptive_field(convs):
 ✗ step *= stride -> step *= min(stride, 2) # a stride may be larger than 2: multiply by the stride
 ✓ one position of B0's last map sees a square of 851 pixels a side; the photo has 224.
 
-03.5 derive: When is an MBConv cheaper?
-def break_even(kernel, channels):
-    """The expand ratio at which an MBConv costs as many MACs as a dense convolution.
+03.5 derive: What is wrong with this B0?
+def diagnose(params, macs):
+    """What is wrong with somebody's B0, by its counts: "nothing", "stride", "squeeze" or "kernel".
 
-    Both have stride 1, `channels` in and out, and kernels of kernel x kernel; squeeze-and-excitation is left out.
+    stride: a stride of 2 is in the wrong stage. squeeze: the gates narrow to a quarter of the wide channels.
+    kernel: some convolutions are dense, or 3 x 3, that should not be.
     """
-    return «kernel**2 * channels / (2 * channels + kernel**2)»
-? Count MACs for one pixel. Dense: k² C². For the MBConv with ratio e, add expand, depthwise and project.
-? Expand and project cost e C² each, depthwise k² e C.
-? Set k² C² = e (2 C² + k² C), solve for e, and cancel one C.
-> (3, 24), (5, 40), (3, 80), (5, 112), (3, 8), (7, 16)
-= dense_over_mbconv(kernel, channels)
-✗ (2 * channels + kernel**2) / (kernel**2 * channels) # that is MBConv over dense; solve for the ratio
-✗ kernel**2 / 2 # that is without the depthwise convolution, which costs k² e C
-✗ kernel**2 * channels / (channels + kernel**2) # expand and project cost e C² each; that is twice
-✗ kernel * channels / (2 * channels + kernel) # a kernel has kernel x kernel weights; square it
-✗ channels # that is without expand and project, which cost e C² each
-✗ kernel**2 * channels / 2 * channels + kernel**2 # the whole sum is below the line: put it in brackets
-✓ for 3 x 3 and 24 channels the ratio is 3.8, for 5 x 5 and 112 it is 11.2: with ratio 6, MBConv is the dearer one at 3
-  x 3, but it filters 6 times as many channels.
+    right = plan("b0")
+    if «(params, macs) == (right.params, right.macs)»:
+        return "nothing"
+    if «params == right.params»:
+        return "stride"
+    if «macs < 1.05 * right.macs»:
+        return "squeeze"
+    return "kernel"
+? A stride changes the size of the maps. Does it change the number of weights?
+? Squeeze-and-excitation works on one number a channel, not on a map: many weights, hardly any MACs.
+? A larger kernel costs its weights at every position of the map: many weights, and many more MACs.
+> (5330564, 385814752), (5330564, 516350752), (8465864, 388948192), (163156868, 15332130304), (15357572,
+  1715278048)
+= COPIES[params, macs]
+✗ (params, macs) == (right.params, right.macs) -> params == right.params
+  # equal parameters do not prove it right: a stride has none; compare the MACs too
+✗ if params == right.params -> if macs == right.macs # a stride in the wrong stage changes the MACs, not the parameters
+✗ macs < 1.05 * right.macs -> params < 1.05 * right.params
+  # wide gates cost parameters; what they hardly cost is MACs
+✗ macs < -> macs > # it is the gates that hardly cost MACs; wrong kernels cost many
+✓ two counts, four diagnoses. The 8.5 million parameters and the 163 million are real cases.
 ''',
     globals(),
 )

@@ -5,6 +5,7 @@ style      the palette, and what every picture shares
 convolution  drawings of what a convolution looks at
 network    drawings of a block, of networks, of their costs
 evidence   claims beside their numbers, recipes, who wins by what
+blocks     drawings of what goes on inside blocks, and of costs stage by stage
 charts     lines, points, bars, intervals, images
 frontiers  accuracy against cost, for many networks
 canvas     drawing in inches: slabs and arrows
@@ -13,6 +14,7 @@ labels     texts that keep out of each other's way
 Every function returns a matplotlib Figure and leaves showing it to `show`.
 """
 
+from figures.blocks import draw_channels, draw_dropped, draw_sum, draw_versions
 from figures.charts import (
     class_activation,
     curves,

@@ -365,10 +365,11 @@ KINDS = {kind: COLORS[kind] for kind in ("expand", "depthwise", "se", "project")
 KIND_NAMES = ("expand", "depthwise", "squeeze-and-excitation", "project", "stem, top, classifier")
 
 
-def draw_costs(network):
+def draw_costs(network, title=None):
     """Draws where a plan's MACs, parameters and activations are: by kind of layer above, and below by row of Table 1.
 
     Every bar is a share of the whole network's; the two ends of the network, stem, top and classifier, are grey.
+    `title`: the finding, as a headline.
     """
     use_style()
     fig, axes = plt.subplots(2, len(COSTS), figsize=(13, 6.6), sharey="row", height_ratios=(1, 7))
@@ -388,6 +389,8 @@ def draw_costs(network):
         name_rows(lower, [f"stage {row}" for row in range(1, len(rows) + 1)])
     handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in KINDS.values()]
     fig.legend(handles, KIND_NAMES, loc="outside upper center", ncols=len(KINDS), handlelength=1, columnspacing=1.8)
+    if title:
+        fig.suptitle(title, x=0.01, ha="left", size=20, weight="bold")
     return fig
 
 

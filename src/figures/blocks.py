@@ -1,0 +1,142 @@
+"""Drawings of what goes on inside MBConv blocks: their channels, the sum, dropped blocks, costs stage by stage."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures import canvas
+from figures.labels import write_headline
+from figures.style import COLORS, RAMP, use_style, white_or_ink
+
+TILE, ROWS, GAP = 0.3, 12, 1.2  # side of a channel's picture, channels in a column, room for an operator; in inches
+PIXELS = 28  # side of a channel's picture in a sheet
+EDGE, FOOT, HEAD = 0.3, 0.75, 0.85  # margins of the sheets
+
+
+def draw_channels(maps, operators, title):
+    """Draws every channel of the maps inside a block, a sheet of small pictures for each map.
+
+    `maps`: dict of name -> (height, width, channels), each channel in its own range of greys; `operators`: (text, a
+    colour's name in COLORS) of what leads from each map to the next; `title`: the finding, as a headline.
+    """
+    widths = [-(-image.shape[-1] // ROWS) * TILE for image in maps.values()]
+    width, height = 2 * EDGE + sum(widths) + GAP * len(operators), ROWS * TILE
+    fig, ax = canvas.new(width, FOOT + height + HEAD)
+    ax.text(EDGE, FOOT + height + 0.5, title, **canvas.HEADLINE)
+    middle, left = FOOT + height / 2, EDGE
+    for i, ((name, image), wide) in enumerate(zip(maps.items(), widths)):
+        sheet = canvas.axes_in_inches(fig, left, FOOT, wide, height)
+        sheet.imshow(_contact_sheet(image), cmap="gray", vmin=0, vmax=1, aspect="auto")
+        sheet.axis("off")
+        ax.text(left + wide / 2, FOOT - 0.3, name, **canvas.CAPTION)
+        ax.text(left + wide / 2, FOOT - 0.6, f"{image.shape[-1]}", ha="center", size=14, color=COLORS["muted"])
+        if i < len(operators):
+            text, colour = operators[i]
+            start = left + wide
+            canvas.arrow(ax, [(start + 0.1, middle), (start + GAP - 0.1, middle)], COLORS[colour])
+            style = canvas.NAME | dict(size=12, linespacing=1.25, color=COLORS[colour])
+            ax.text(start + GAP / 2, middle + 0.15, text, va="bottom", **style)
+        left += wide + GAP
+    return fig
+
+
+def _contact_sheet(image):
+    """The channels of an image as small pictures in columns of ROWS, white between them."""
+    columns = -(-image.shape[-1] // ROWS)
+    step = PIXELS + 2
+    sheet = np.ones((ROWS * step, columns * step))
+    for channel in range(image.shape[-1]):
+        row, column = channel % ROWS, channel // ROWS
+        picture = _smaller(image[..., channel])
+        span = np.ptp(picture) or 1
+        place = slice(row * step, row * step + PIXELS), slice(column * step, column * step + PIXELS)
+        sheet[place] = (picture - picture.min()) / span
+    return sheet
+
+
+def _smaller(picture):
+    """PIXELS x PIXELS of a square picture, whose sides are a multiple of PIXELS: the mean of each patch."""
+    patch = len(picture) // PIXELS
+    return picture.reshape(PIXELS, patch, PIXELS, patch).mean((1, 3))
+
+
+PICTURE, SIGN, BOTTOM, BAR = 3.5, 0.75, 0.55, 0.22  # sides of a picture, room for a sign, and for the colour bar
+
+
+def draw_sum(before, correction, after, title):
+    """Draws before + correction = after, one channel of each (height, width), all on one scale of greys.
+
+    The scale leaves out the highest and the lowest half percent of `after`. `title`: the finding, as a headline.
+    """
+    images = {"input": before, "correction": correction, "output": after}
+    low, high = np.percentile(after, (0.5, 99.5))
+    fig, ax = canvas.new(2 * EDGE + 3 * PICTURE + 2 * SIGN + 1.1, BOTTOM + PICTURE + HEAD)
+    ax.text(EDGE, BOTTOM + PICTURE + 0.45, title, **canvas.HEADLINE)
+    left = EDGE
+    for (name, image), sign in zip(images.items(), ("+", "=", "")):
+        panel = canvas.axes_in_inches(fig, left, BOTTOM, PICTURE, PICTURE)
+        shown = panel.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        panel.axis("off")
+        ax.text(left + PICTURE / 2, 0.2, name, **canvas.CAPTION)
+        ax.text(left + PICTURE + SIGN / 2, BOTTOM + PICTURE / 2, sign, size=34, ha="center", va="center")
+        left += PICTURE + SIGN
+    bar = canvas.axes_in_inches(fig, left - SIGN + 0.2, BOTTOM, BAR, PICTURE)
+    fig.colorbar(shown, cax=bar).outline.set_visible(False)
+    return fig
+
+
+def draw_dropped(blocks, ran, title):
+    """Draws the drop rate of each Block beside the blocks that ran; `ran`: (blocks, images), 0 where one was dropped.
+
+    Bars of blocks without a skip connection are hollow: their rate is not used. `title`: a headline.
+    """
+    use_style()
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.4), sharey=True, width_ratios=[1, 2])
+    fills = [COLORS["skip"] if block.skip else "white" for block in blocks]
+    rates = [100 * block.drop_rate for block in blocks]
+    left.barh(range(len(blocks)), rates, color=fills, edgecolor=COLORS["skip"], lw=1.4)
+    names = [block.name.removeprefix("block").rstrip("_") for block in blocks]
+    left.set(yticks=range(len(blocks)), yticklabels=names, ylabel="block", xlabel="drop rate (%), hollow: no skip")
+    left.invert_yaxis()
+    left.grid(False, axis="y")
+    images = ran.shape[1]
+    for block, image in np.ndindex(*ran.shape):
+        colour = COLORS["line"] if ran[block, image] else COLORS["skip"]
+        right.barh(block, 1, left=image, height=1, color=colour, edgecolor="white", lw=1.2)
+    right.set(xlim=(0, images), xlabel=f"{images} images of a batch; filled: the block was dropped for this image")
+    right.grid(False)
+    right.tick_params(length=0, labelbottom=False)
+    right.spines[:].set_visible(False)
+    write_headline(left, title)
+    return fig
+
+
+def draw_versions(networks, printed, title):
+    """Draws the MACs of several plans as bars, a part for each stage, and the cost that the paper prints as a line.
+
+    `networks`: dict of name -> Plan; `printed`: (label, MACs); `title`: the finding, as a headline.
+    """
+    use_style()
+    fig, ax = plt.subplots(figsize=(12, 1.9 + 0.95 * len(networks)))
+    label, at = printed
+    for place, network in enumerate(networks.values()):
+        parts = [network.stem.macs, *(sum(block.macs for block in stage) for stage in network.stages)]
+        parts.append(network.macs - sum(parts))
+        start = 0
+        for i, macs in enumerate(parts):
+            colour = RAMP(i / (len(parts) - 1))
+            ax.barh(-place, macs / 1e6, left=start / 1e6, height=0.6, color=colour, edgecolor="white", lw=1.2)
+            if macs > 0.02 * network.macs:
+                look = dict(ha="center", va="center", size=13, weight="bold", color=white_or_ink(colour))
+                ax.text((start + macs / 2) / 1e6, -place, f"{i + 1}", **look)
+            start += macs
+        ax.text(max(start, at) / 1e6 + 5, -place, f"{start / 1e6:.0f}", va="center", size=15, weight="bold")
+    ax.axvline(at / 1e6, color=COLORS["accent"], lw=2, zorder=4)
+    ax.text(at / 1e6 + 5, 0.5, label, color=COLORS["accent"], va="center", weight="bold", size=13)
+    ax.set_yticks([-i for i in range(len(networks))], list(networks))
+    largest = max(network.macs for network in networks.values())
+    ax.set(xlim=(0, 1.1 * largest / 1e6), ylim=(-len(networks) + 0.5, 0.75))
+    ax.set_xlabel("million MACs; the numbers are stages")
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    write_headline(ax, title)
+    return fig

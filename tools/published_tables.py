@@ -83,7 +83,12 @@ def networks(folder=PUBLISHED / "timm"):
             row = dict(family=family_of(architecture), model=architecture, recipe=recipe)
             row |= dict(data="more" if MORE_DATA.search(recipe) else "in1k")
             row |= dict(distilled="yes" if TEACHER.search(recipe) else "no")
-            row |= dict(resolution=size, top5=found["top5"], crop_pct=found["crop_pct"], params_M=found["param_count"])
+            row |= dict(
+                resolution=size,
+                top5=found["top5"],
+                crop_pct=found["crop_pct"],
+                params_M=found["param_count"].replace(",", ""),
+            )
             for column, table in accuracies.items():
                 row[column] = table.get((model, size), {}).get("top1", "")
             rows.append(row | costs(architecture, size, speeds) | dict(source=ORIGIN))

@@ -157,7 +157,7 @@ def test_efficientnet_gets_few_macs_done_in_a_second(rows, text):
 
 def test_three_people_choose(rows, text):
     for row in rows:
-        row["MB"] = 4 * float(str(row["params_M"]).replace(",", ""))
+        row["MB"] = 4 * row["params_M"]
     chosen, gains = {}, {}
     for cost, limit in {"MB": 25, "laptop": 20, "server": 0.5}.items():
         fitting = [row for row in rows if row[cost] and row[cost] <= limit]

@@ -388,7 +388,8 @@ def draw_costs(network, title=None):
         name_rows(upper, ["all stages (%)"])
         name_rows(lower, [f"stage {row}" for row in range(1, len(rows) + 1)])
     handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in KINDS.values()]
-    fig.legend(handles, KIND_NAMES, loc="outside upper center", ncols=len(KINDS), handlelength=1, columnspacing=1.8)
+    place = "outside lower center" if title else "outside upper center"
+    fig.legend(handles, KIND_NAMES, loc=place, ncols=len(KINDS), handlelength=1, columnspacing=1.8)
     if title:
         fig.suptitle(title, x=0.01, ha="left", size=20, weight="bold")
     return fig

@@ -1,6 +1,7 @@
 r"""Cards: how an exercise is written down, and what is worked out from it.
 
-    01.1 recall: Count a convolution       number, kind (recall, modify or derive), title
+    01.1 recall: Count a convolution       number, kind, title: recall, modify or build,
+                                           derive or decide
     def pixels(size, stride):              the solution; guillemets mark what the learner writes: with `...` in their
         return «math.ceil(size / stride)»  place it is the stub, so the two cannot drift apart
     ? Round up.                            a hint; each says more than the one before

@@ -124,7 +124,7 @@ def macs_per_byte(kernel, channels, depthwise):
 ✗ 2 * 4 * -> 2 * 32 * # those are MACs for each bit; a float32 number has 4 bytes
 ✓ equals the plan's count on 6 layers. A depthwise one has k²/8, however wide it is.
 
-01.4 derive: Does separating save time?
+01.4 decide: Does separating save time?
 def seconds_saved(channels, kernel, peak, bandwidth):
     """Seconds that separating a layer saves for each pixel of a large image; below 0 if it costs time.
 

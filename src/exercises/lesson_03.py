@@ -131,7 +131,7 @@ def stochastic_depth(inputs, branch, rate, uniform):
   # multiply and the mean shrinks twice; divide by 1 - rate
 ✓ whole branches, scaled survivors, the input untouched, for 5 rates; at rate 0 a plain sum.
 
-03.3 modify: Write MBConv in Keras
+03.3 build: Write MBConv in Keras
 def keras_mbconv(x, expand, kernel, stride, filters):
     """An MBConv block with fresh weights. x: (n, size, size, channels). Returns (n, size / stride, ..., filters)."""
     keras.utils.set_random_seed(0)  # equal layers, made in equal order, get equal weights
@@ -201,7 +201,7 @@ def receptive_field(convs):
 ✗ step *= stride -> step *= min(stride, 2) # a stride may be larger than 2: multiply by the stride
 ✓ one position of B0's last map sees a square of 851 pixels a side; the photo has 224.
 
-03.5 derive: What is wrong with this B0?
+03.5 decide: What is wrong with this B0?
 def diagnose(params, macs):
     """What is wrong with somebody's B0, by its counts: "nothing", "stride", "squeeze" or "kernel".
 

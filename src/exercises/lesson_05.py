@@ -56,7 +56,7 @@ def operations_per_mac(reported, macs):
   # allow 5 % of what is expected, no more
 ✓ 0.39 G and 0.77 G are both B0; 0.02 G is a tool that missed most layers.
 
-05.2 modify: The frontier with several costs
+05.2 build: The frontier with several costs
 def on_frontier(costs, accuracies):
     """Which networks no other beats. costs: (networks, kinds of cost), accuracies: (networks,).
 
@@ -120,7 +120,7 @@ def largest_batch(gigabytes, kept, params, number_bytes):
 ✗ gigabytes * 10**9 -> gigabytes * 2**30 # 1 GB is 10**9 bytes here
 ✓ half the bytes per number give about twice the images.
 
-05.4 derive: Which row is missing?
+05.4 decide: Which row is missing?
 def overturning(table, missing, target):
     """Which missing rows, each added alone, change the answer to "which is the fastest network with this top-1?".
 

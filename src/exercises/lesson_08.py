@@ -72,7 +72,7 @@ def gap(macs, top1, rival_macs, rival_top1):
 ✗ not x[0] <= np.log(macs) <= x[-1] -> np.log(macs) > x[-1] # there are rivals on one side only, so None: look below too
 ✓ compared at equal MACs, and silent where there is nothing to compare with.
 
-08.3 derive: A network by another scaling rule
+08.3 build: A network by another scaling rule
 def scaled(growth, width_share):
     """MACs and activations of a B0 that is scaled by another rule than equation 3.
 
@@ -102,7 +102,7 @@ def scaled(growth, width_share):
   # both are right, their order is not: MACs, then activations
 ✓ five networks by five rules; the more goes into width, the fewer activations there are.
 
-08.4 derive: Which network is better?
+08.4 decide: Which network is better?
 def better(ours, theirs, margin):
     """Decides which network is better: "ours", "theirs", or "undecided".
 

@@ -77,9 +77,8 @@ def scaled_rows(width, depth, rows):
   (1.2, 1.001, [(16, 1), (24, 2)]), (1.35, 1.4, [(8, 1), (16, 3)])
 = rows_on_paper(width, depth, rows)
 ✗ int(wanted + 4) // 8 -> int(wanted) // 8 # channels were rounded down; add 4 first for the nearest multiple
-✗ int(wanted + 4) // 8 -> math.ceil(wanted / 8) # channels were rounded up; the code takes the nearest multiple
 ✗ int(wanted + 4) // 8 * 8 -> int(wanted) # that is no multiple of 8
-✗ rounded < 0.9 * wanted -> rounded < wanted # add 8 only where more than a tenth was lost
+✗ rounded < 0.9 * wanted -> rounded < wanted # channels were rounded up; the nearest multiple may be below
 ✗ rounded < 0.9 * wanted -> False # more than a tenth of the channels was lost somewhere: add 8 there
 ✗ math.ceil(blocks * depth) -> math.floor(blocks * depth) # blocks were rounded down; the code rounds up
 ✗ math.ceil(blocks * depth) -> round(blocks * depth) # blocks were rounded to the nearest; the code rounds up

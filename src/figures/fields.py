@@ -7,7 +7,8 @@ from figures import canvas
 from figures.style import COLORS
 
 SIDE, GAP, EDGE = 3.9, 0.4, 0.3  # of a photo, between two, around all; in inches
-FOOT, HEAD = 1.0, 0.75
+FOOT, HEAD = 1.2, 0.75
+SQUARES = "A square: all that one number in the middle of a map can depend on, after the last block of a stage."
 
 
 def draw_fields(panels, title):
@@ -30,6 +31,7 @@ def draw_fields(panels, title):
         ax.text(left + SIDE / 2, FOOT - 0.35, caption, **canvas.CAPTION)
         canvas.write_lines(ax, left + SIDE / 2, FOOT - 0.66, [note], 13)
         left += SIDE + GAP
+    ax.text(EDGE, 0.12, SQUARES, **canvas.NOTE)
     return fig
 
 

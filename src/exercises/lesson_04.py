@@ -2,13 +2,24 @@
 
 import numpy as np
 
-from architecture import B0, Baseline, Scale, Stage, compound_scale, plan
+from architecture import Baseline, Scale, Stage, compound_scale, plan
 from exercises.cards import enter_cards
 
 
-def blocks_on_paper(depth, repeats=tuple(stage.repeats for stage in B0.stages)):
-    stages = tuple(Stage(expand=1, kernel=3, stride=1, filters=8, repeats=int(count)) for count in repeats)
-    return len(plan(Scale(1.0, depth, 224, baseline=Baseline(stages=stages))).blocks)
+def rows_on_paper(width, depth, rows):
+    stages = tuple(Stage(expand=1, kernel=3, stride=1, filters=filters, repeats=count) for filters, count in rows)
+    network = plan(Scale(width, depth, 32, baseline=Baseline(stages=stages)))
+    return [(blocks[-1].project.filters, len(blocks)) for blocks in network.stages]
+
+
+def best_within(networks, limits):
+    """By sorting all networks on paper, the most expensive first."""
+    on_paper = sorted(((plan(scale), name) for name, scale in networks.items()), key=lambda pair: -pair[0].macs)
+    for network, name in on_paper:
+        costs = dict(macs=network.macs, params=network.params, activations=network.activations)
+        if all(costs[what] <= limit for what, limit in limits.items()):
+            return name
+    return None
 
 
 def largest_phi(budget):
@@ -43,28 +54,37 @@ def growth(width, depth, resolution):
 ✗ * width * resolution**2 -> * width * resolution # a map has rows and columns: square the resolution
 ✓ the three laws hold for width, depth, resolution and their products.
 
-04.2 modify: Count the blocks after rounding
-def blocks(depth, repeats=(1, 2, 2, 3, 3, 4, 1)):
-    """The number of MBConv blocks of B0 at a depth multiplier: each stage is scaled and rounded up for itself."""
-    total = 0
-    for count in repeats:
-        total += «math.ceil(count * depth)»
-    return total
-? One more line of Table 1 at a time: count · depth is not a whole number.
-? round_repeats rounds up, with math.ceil, and it does so in every stage.
-? total += math.ceil(count * depth)
-> (1.4,), (1.0,), (1.1,), (1.2,), (1.8,), (2.6,), (3.1,), (0.5,), (4.0,), (1.001,), (1.5, (2, 3, 4))
-= blocks_on_paper(depth, repeats)
-✗ math.ceil(count * depth) -> math.floor(count * depth) # stages were rounded down; the code rounds up
-✗ math.ceil(count * depth) -> round(count * depth) # stages were rounded to the nearest; the code rounds up
-✗ math.ceil(count * depth) -> count * depth # there is no fraction of a block; round up
-✗ math.ceil(count * depth) -> count * math.ceil(depth) # depth was rounded before multiplying; round the product
-✗ return total -> return math.ceil(sum(repeats) * depth) # the sum was rounded; round each stage for itself
-✗ return total -> return math.ceil(16 * depth) # the sum was rounded; round each stage for itself
-✗ in repeats -> in (1, 2, 2, 3, 3, 4, 1) # use the repeats given
-✗ total += math.ceil(count * depth) -> total = math.ceil(count * depth) # that is the last stage alone: += and not =
-✗ total += math.ceil(count * depth) -> return math.ceil(count * depth) # that returns after the first stage: add them up
-✓ equals the plan at 10 depths; 1.1 and 1.2 both give 23 blocks.
+04.2 modify: Scale Table 1 yourself
+def scaled_rows(width, depth, rows):
+    """Scales rows of Table 1. rows: a list of (channels, blocks). Returns such a list.
+
+    Channels become the nearest multiple of 8; 8 more if that is below 90 % of what was wanted.
+    Blocks are rounded up.
+    """
+    scaled = []
+    for channels, blocks in rows:
+        wanted = channels * width
+        rounded = «int(wanted + 4) // 8 * 8»
+        if «rounded < 0.9 * wanted»:
+            rounded += 8
+        scaled.append((rounded, «math.ceil(blocks * depth)»))
+    return scaled
+? Half of 8 added, then a whole division by 8, finds the nearest multiple. Each row is rounded for itself.
+? int(wanted + 4) // 8 * 8 is the nearest multiple of 8. math.ceil rounds up.
+? int(wanted + 4) // 8 * 8, then rounded < 0.9 * wanted, then math.ceil(blocks * depth).
+> *((width, depth, [(16, 1), (24, 2), (40, 2), (80, 3), (112, 3), (192, 4), (320, 1)])
+    for width, depth in ((1.4, 1.8), (1.0, 1.0), (1.1, 1.2), (2.0, 3.1), (0.5, 1.1), (0.2, 0.5))),
+  (1.2, 1.001, [(16, 1), (24, 2)]), (1.35, 1.4, [(8, 1), (16, 3)])
+= rows_on_paper(width, depth, rows)
+✗ int(wanted + 4) // 8 -> int(wanted) // 8 # channels were rounded down; add 4 first for the nearest multiple
+✗ int(wanted + 4) // 8 * 8 -> int(wanted) # that is no multiple of 8
+✗ rounded < 0.9 * wanted -> rounded < wanted # channels were rounded up; the nearest multiple may be below
+✗ rounded < 0.9 * wanted -> False # more than a tenth of the channels was lost somewhere: add 8 there
+✗ math.ceil(blocks * depth) -> math.floor(blocks * depth) # blocks were rounded down; the code rounds up
+✗ math.ceil(blocks * depth) -> round(blocks * depth) # blocks were rounded to the nearest; the code rounds up
+✗ math.ceil(blocks * depth) -> blocks * depth # there is no fraction of a block; round up
+✗ math.ceil(blocks * depth) -> blocks * math.ceil(depth) # depth was rounded before multiplying; round the product
+✓ equals the plan of 8 networks; (1.4, 1.8) and the rows of B0 give Table 1 of B4.
 
 04.3 modify: The largest φ for a budget
 def phi_for(budget):
@@ -86,45 +106,39 @@ def phi_for(budget):
 ✗ .macs <= budget -> .params <= budget # parameters were compared: use .macs
 ✓ right for 6 budgets; a billion MACs buy φ = 1.0.
 
-04.4 derive: The constraint, solved for γ
-def gamma_of(alpha, beta, growth=2):
-    """The γ for which one step of φ multiplies the MACs by `growth`: α · β² · γ² = growth."""
-    return «math.sqrt(growth / (alpha * beta**2))»
-? Bring everything but γ² to the other side.
-? γ² = growth / (α · β²)
-? math.sqrt(growth / (alpha * beta**2))
-> (1.2, 1.1, 2), (1.0, 1.0, 2), (2.0, 1.0, 2), (1.0, 2**0.5, 2), (1.1, 1.05, 1.92), (1.3, 1.2, 4), (1.2, 1.1)
-= (growth / alpha) ** 0.5 / beta
-✗ growth / (alpha * beta**2) # that is γ²; take the square root
-✗ math.sqrt(growth -> math.sqrt(2 # the growth is an argument, not always 2
-✗ growth=2 -> growth=4 # without a third argument the growth is 2
-✗ math.sqrt(growth / (alpha * beta)) # β counts twice, for inputs and for filters
-✗ math.sqrt(growth / (alpha**2 * beta**2)) # α counts once
-✗ math.sqrt(alpha * beta**2 / growth) # turn it over
-✗ math.sqrt(growth / alpha * beta**2) # α and β² are both below the line: put their product in brackets
-✓ α · β² · γ² = growth in 6 cases; with 1.2 and 1.1, γ would be 1.174, not 1.15.
+04.4 derive: Which network fits this machine?
+def choose(networks, limits):
+    """The name of the network with the most MACs that keeps every limit; None if none does.
 
-04.5 derive: The width that costs as much as a deeper network
-def width_for(target, linear):
-    """The width w at which the MACs are `target` times the baseline's.
-
-    `linear`, from 0 up to, not including, 1: the share of the baseline's MACs that grows as w; the rest grows as w².
+    networks: a dict of name -> Scale. limits: a dict of "macs", "params" or "activations" -> the most allowed.
     """
-    square = 1 - linear
-    return «(-linear + math.sqrt(linear**2 + 4 * square * target)) / (2 * square)»
-? The MACs at width w are (1 - linear) · w² + linear · w, in multiples of the baseline's.
-? Set that equal to the target: a quadratic equation a w² + b w + c = 0 with c = -target.
-? Its positive root: (-linear + sqrt(linear² + 4 · (1 - linear) · target)) / (2 · (1 - linear)).
-> (4.0, 0.12), (4.0, 0.0), (2.0, 0.5), (1.0, 0.3), (0.5, 0.12), (8.0, 0.05)
-= max(np.roots([1 - linear, linear, -target]))
-✗ math.sqrt(target) # that is the power law w²; a share of the MACs grows as w only
-✗ + math.sqrt -> - math.sqrt # that is the other root; a width is above 0
-✗ (2 * square) -> 2 # divide by 2a, and a is 1 - linear
-✗ / (2 * square) -> / 2 * square # 2a is below the line as a whole: put it in brackets
-✗ (-linear + -> (linear + # the first term of the root is -b, with b = linear
-✗ target / (linear or 0.5) # that is the linear part alone
-✗ math.sqrt(target / square) # the linear part is missing
-✓ (1 - linear) · w² + linear · w meets all targets; four times B0's MACs are width 2.06.
+    best, most = None, 0
+    for name, scale in networks.items():
+        network = plan(scale)
+        fits = True
+        for what, limit in limits.items():
+            if «getattr(network, what) > limit»:
+                fits = False
+        if fits and «network.macs > most»:
+            best, most = name, network.macs
+    return best
+? getattr(network, "params") is network.params: so one line serves all three limits.
+? It does not fit if getattr(network, what) is above the limit. Among those that fit, compare network.macs with most.
+? getattr(network, what) > limit, and then network.macs > most
+> *((dict(depth=Scale(1.0, 4.0, 224), width=Scale(2.0, 1.0, 224), resolution=Scale(1.0, 1.0, 448),
+           compound=Scale(1.2, 1.4, 291), half=Scale(1.0, 2.0, 224)), limits)
+    for limits in (dict(params=6 * 10**6), dict(activations=14 * 10**6), dict(macs=1575 * 10**6), {},
+                   dict(params=13 * 10**6, activations=20 * 10**6), dict(macs=10**12), dict(params=10**6),
+                   dict(params=5330564), dict(params=25 * 10**6, macs=10**9)))
+= best_within(networks, limits)
+✗ getattr(network, what) > limit -> getattr(network, what) >= limit # the most allowed is still allowed
+✗ getattr(network, what) > limit -> network.params > limit # compare what the limit is about: getattr(network, what)
+✗ getattr(network, what) > limit -> network.macs > limit # compare what the limit is about: getattr(network, what)
+✗ getattr(network, what) > limit -> getattr(network, what) < limit # turned round: above the limit means it does not fit
+✗ getattr(network, what) > limit -> False # the limits are not asked
+✗ fits and network.macs > most -> fits and best is None # that is the first that fits; look for the most MACs
+✗ fits and network.macs > most -> fits # that is the last that fits; look for the most MACs
+✓ 6 M parameters leave resolution only, and 14 M activations width: the limit picks the dial.
 ''',
     globals(),
 )

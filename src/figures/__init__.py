@@ -6,6 +6,7 @@ convolution  drawings of what a convolution looks at
 network    drawings of a block, of networks, of their costs
 evidence   claims beside their numbers, recipes, who wins by what
 blocks     drawings of what goes on inside blocks, and of costs stage by stage
+fields     receptive fields, drawn on the photo
 charts     lines, points, bars, intervals, images
 frontiers  accuracy against cost, for many networks
 canvas     drawing in inches: slabs and arrows
@@ -37,6 +38,7 @@ from figures.evidence import (
     folded_table,
     readable,
 )
+from figures.fields import draw_fields
 from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.style import COLORS, SERIES, show, sliders, use_style

@@ -1,0 +1,45 @@
+"""Drawing of receptive fields on the photo that a network is shown."""
+
+from matplotlib import patheffects
+from matplotlib.patches import Rectangle
+
+from figures import canvas
+from figures.style import COLORS
+
+SIDE, GAP, EDGE = 3.9, 0.4, 0.3  # of a photo, between two, around all; in inches
+FOOT, HEAD = 1.2, 0.75
+SQUARES = "A square: all that one number in the middle of a map can depend on, after the last block of a stage."
+
+
+def draw_fields(panels, title):
+    """Draws photos side by side, equally large, and on each the squares that one number in the middle of a map sees.
+
+    `panels`: dict of caption -> (photo (size, size, 3), fields, note); fields: dict of name -> pixels a side, on the
+    photo's own scale; those larger than the photo are left out. `title`: the finding, as a headline.
+    """
+    width = 2 * EDGE + len(panels) * SIDE + (len(panels) - 1) * GAP
+    fig, ax = canvas.new(width, FOOT + SIDE + HEAD)
+    ax.text(EDGE, FOOT + SIDE + 0.42, title, **canvas.HEADLINE)
+    left = EDGE
+    for caption, (photo, fields, note) in panels.items():
+        picture = canvas.axes_in_inches(fig, left, FOOT, SIDE, SIDE)
+        picture.imshow(photo, interpolation="nearest")
+        picture.axis("off")
+        for name, pixels in fields.items():
+            if pixels <= len(photo):
+                _draw_square(picture, name, pixels, len(photo))
+        ax.text(left + SIDE / 2, FOOT - 0.35, caption, **canvas.CAPTION)
+        canvas.write_lines(ax, left + SIDE / 2, FOOT - 0.66, [note], 13)
+        left += SIDE + GAP
+    ax.text(EDGE, 0.12, SQUARES, **canvas.NOTE)
+    return fig
+
+
+def _draw_square(ax, name, pixels, size):
+    """A square in the middle of a photo of `size` pixels, dark at its edges, its name at the lower left inside."""
+    start = (size - pixels) / 2 - 0.5
+    square = Rectangle((start, start), pixels, pixels, fill=False, ec="white", lw=2.6, clip_on=False)
+    square.set_path_effects([patheffects.Stroke(linewidth=5, foreground=COLORS["ink"]), patheffects.Normal()])
+    ax.add_patch(square)
+    ground = dict(boxstyle="square,pad=0.15", fc="white", ec=COLORS["ink"], lw=0.8)
+    ax.text(start, start, name, size=11, va="center", ha="left", bbox=ground, color=COLORS["ink"])

@@ -54,7 +54,7 @@ def growth(width, depth, resolution):
 ✗ * width * resolution**2 -> * width * resolution # a map has rows and columns: square the resolution
 ✓ the three laws hold for width, depth, resolution and their products.
 
-04.2 modify: Scale Table 1 yourself
+04.2 build: Scale Table 1 yourself
 def scaled_rows(width, depth, rows):
     """Scales rows of Table 1. rows: a list of (channels, blocks). Returns such a list.
 
@@ -106,7 +106,7 @@ def phi_for(budget):
 ✗ .macs <= budget -> .params <= budget # parameters were compared: use .macs
 ✓ right for 6 budgets; a billion MACs buy φ = 1.0.
 
-04.4 derive: Which network fits this machine?
+04.4 decide: Which network fits this machine?
 def choose(networks, limits):
     """The name of the network with the most MACs that keeps every limit; None if none does.
 

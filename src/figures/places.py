@@ -17,7 +17,7 @@ def draw_places(images, maps, names, title):
     images: n of (height, width, 3); maps: n of (rows, columns), all on one scale that begins at 0; names: n texts.
     """
     use_style()
-    fig, axes = plt.subplots(2, len(images), figsize=(3.7 * len(images) + 1, 7.9), squeeze=False)
+    fig, axes = plt.subplots(2, len(images), figsize=(3.6 * len(images) + 1, 7.6), squeeze=False)
     for column, (image, values, name) in enumerate(zip(images, maps, names)):
         photo, below = axes[:, column]
         frame = photo.imshow(image).get_extent()
@@ -27,7 +27,7 @@ def draw_places(images, maps, names, title):
             _bare(ax)
             _frame_place(ax, strongest, np.shape(values), "white")
         below.set_xlabel(f"“{name}”", size=16, labelpad=8)
-    bar = fig.colorbar(shown, ax=axes[1].tolist(), pad=0.015, aspect=16)
+    bar = fig.colorbar(shown, ax=axes.ravel().tolist(), pad=0.015, aspect=30)
     bar.set_label("evidence for the name", size=15)
     bar.outline.set_visible(False)
     write_headline(axes[0, 0], title)
@@ -54,7 +54,7 @@ def draw_difference(image, difference, names, title):
         ink = "white" if abs(value) > 0.6 * largest else COLORS["ink"]
         text = f"{round(float(value), 1) + 0:.1f}".replace("-", "−")
         numbers.text(x + width / 2, y + height / 2, text, ha="center", va="center", size=14, color=ink)
-    bar = fig.colorbar(shown, ax=numbers, pad=0.02, aspect=18)
+    bar = fig.colorbar(shown, ax=numbers, pad=0.02, aspect=17, shrink=0.93)
     bar.set_label(f"“{names[0]}” minus “{names[1]}”", size=15)
     bar.outline.set_visible(False)
     write_headline(photo, title)

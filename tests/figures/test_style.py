@@ -183,3 +183,14 @@ def test_without_ipywidgets_sliders_print_one_line(monkeypatch, capsys):
     style.sliders(lambda: None)
     printed = capsys.readouterr().out
     assert "ipywidgets is not installed" in printed and printed.count("\n") == 1
+
+
+def test_a_small_patch_of_a_photo_keeps_its_colour():
+    rng = np.random.default_rng(0)
+    photo = np.full((100, 100, 3), 128, np.uint8) + rng.integers(0, 100, (100, 100, 3), dtype=np.uint8)  # bright noise
+    photo[50:53, 50:53] = (40, 90, 10)
+    fig = plt.figure(figsize=(1, 1), layout="none")
+    fig.add_axes((0, 0, 1, 1)).imshow(photo)
+    fig.axes[0].axis("off")
+    patch = np.asarray(Image.open(io.BytesIO(style.png(fig, photo=True))).convert("RGB"))[51, 51]
+    assert patch.astype(int) == pytest.approx(np.array([40, 90, 10]), abs=12)

@@ -43,7 +43,7 @@ def test_maps_share_a_scale_and_their_strongest_place_is_framed_in_both_pictures
 
 
 def test_a_difference_is_white_at_zero_and_red_for_the_first_name():
-    difference = np.array([[0.0, 2.0], [-4.0, 1.0]])
+    difference = np.array([[0.0, 4.0], [-2.0, 1.0]])
     fig = places.draw_difference(PHOTO, difference, ("tiger", "tabby"), "Found")
     photo, numbers, bar = fig.axes
     shown = numbers.images[0]
@@ -52,14 +52,14 @@ def test_a_difference_is_white_at_zero_and_red_for_the_first_name():
         assert np.argmax(shown.cmap(shown.norm(value))[:3]) == channel
     assert {text.get_text(): text.get_position() for text in numbers.texts} == {
         "0.0": (19.5, 14.5),
-        "2.0": (59.5, 14.5),
-        "−4.0": (19.5, 44.5),
+        "4.0": (59.5, 14.5),
+        "−2.0": (19.5, 44.5),
         "1.0": (59.5, 44.5),
     }
     for ax in (photo, numbers):
         colours = {(patch.get_x(), patch.get_y()): to_hex(patch.get_edgecolor()) for patch in ax.patches}
-        assert colours == {(39.5, -0.5): to_hex(places.ABOVE), (-0.5, 29.5): to_hex(places.BELOW)}
-    assert bar.get_ylabel() == "“tiger” minus “tabby”" and "Found" == headline(fig) and "−4.0" in words(fig)
+        assert colours == {(39.5, -0.5): "#b3263e", (-0.5, 29.5): "#2b5c9e"}
+    assert bar.get_ylabel() == "“tiger” minus “tabby”" and "Found" == headline(fig) and "−2.0" in words(fig)
     check_layout(fig)
 
 

@@ -5,10 +5,12 @@ import numpy as np
 from exercises.cards import enter_cards
 
 
-def sorted_pairs(logits, k):
-    odds = np.exp(logits - logits.max())
-    pairs = sorted(zip(odds / sum(odds), range(len(odds))), reverse=True)[:k]
-    return [position for _, position in pairs], [probability for probability, _ in pairs]
+def likeliest_or_none(logits, sure):
+    """By asking of each class how much likelier every class is than this one."""
+    for position, logit in enumerate(logits):
+        odds = sum(np.exp(np.minimum(logits - logit, 700)))  # all classes, relative to this one
+        if logit == max(logits):
+            return position if 1 / odds >= sure else None
 
 
 enter_cards(
@@ -56,33 +58,35 @@ def activation_map(features, kernel, class_index):
 ✗ features @ weights -> features * weights # add up over the channels: features @ weights
 ✓ on 3 inputs the mean of the map is the logit of the class, up to the bias.
 
-00.3 derive: Softmax and the best k
-def top_k(logits, k):
-    """The positions of the k likeliest classes, best first, and their probabilities: two arrays (k,).
+00.3 derive: Say it, or ask a human?
+def name_or_ask(logits, sure):
+    """Decides whether to trust the likeliest class: its position, or None, which means "ask a human".
 
-    logits: (classes,).
+    logits: the scores, (classes,). Ask if the softmax of the likeliest class is below `sure`, a share from 0 to 1.
     """
     exponentials = np.exp(«logits - logits.max()»)
     probabilities = «exponentials / exponentials.sum()»
-    best = «np.argsort(-probabilities)[:k]»
-    return best, «probabilities[best]»
-? Softmax: the exponential of each logit, divided by the sum of all exponentials.
-? exp(1000) overflows. Adding a constant to all logits changes nothing, so subtract the largest first.
-? np.argsort sorts upwards: sort the negative probabilities and keep the first k.
-> *((np.array([0.3, 2.5, -1, 4, 1.2, 3.1, -2, 0.9]) + shift, k) for shift, k in
-  ((0, 3), (0, 1), (0, 8), (1000, 3), (-1000, 5))), (np.array([0, 0, 1000.0, 0, 0, 0, 0, 0]), 1)
-= sorted_pairs(logits, k)
-→ classes, probabilities
-✗ logits - logits.max() -> logits # exp of a large logit overflows, of a small one it is 0; subtract the largest logit
-✗ logits.max() -> logits.mean() # one logit is 1000 here, and exp overflows; subtract the largest, not the mean
-✗ (-probabilities)[:k] -> (probabilities)[:k] # those are the least likely; np.argsort sorts upwards
-✗ (-probabilities)[:k] -> (probabilities)[-k:] # the classes are right, their order is not; best first
-✗ [:k] -> # those are all classes; keep the first k
-✗ , probabilities[best] -> , probabilities[best] / probabilities[best].sum()
-  # divide by the sum over all classes, not just k
+    best = «probabilities.argmax()»
+    if «probabilities[best] < sure»:
+        return None
+    return best
+? Softmax: the exponential of each score, divided by the sum of all exponentials.
+? exp(1000) overflows. The same number added to all scores changes nothing, so subtract the largest score first.
+? best is a position: probabilities.argmax(). Ask when probabilities[best] < sure.
+> (np.array([0.3, 2.5, -1, 3.1]), 0.5), (np.array([0.3, 2.5, -1, 3.1]), 0.7), (np.array([7.0, 1, 2]), 0.9),
+  (np.array([1000.0, 1004, 999]), 0.9), (np.array([-1000.0, -1001, -1004]), 0.9), (np.array([5.0, 5]), 0.5),
+  (np.array([0.0, 0, 0, 2000, 2005]), 0.9), (np.array([0.1, 0.4, 0.2]), 0.42), (np.array([-3.0, -9]), 0.6)
+= likeliest_or_none(logits, sure)
+✗ logits - logits.max() -> logits # exp of a large score overflows, of a small one it is 0; subtract the largest score
+✗ logits.max() -> logits.mean() # that still overflows where scores lie far apart; subtract the largest, not the mean
 ✗ exponentials / exponentials.sum() -> exponentials # divide by the sum of the exponentials
-✗ , probabilities[best] -> , logits[best] # those are the logits; softmax comes first
-✓ probabilities sum to 1 over all classes, and logits shifted by 1000 give the same.
+✗ < sure -> <= sure # exactly `sure` is sure enough: ask only below it
+✗ < sure -> > sure # turned over: ask when the probability is too small
+✗ probabilities[best] < sure -> logits[best] < sure # those are the scores; softmax comes first
+✗ probabilities.argmax() -> probabilities.argmin() # that is the least likely class
+✗ probabilities.argmax() -> probabilities.max() ; [best] < sure -> .max() < sure
+  # best is a position, not a probability: use argmax
+✓ right for 9 photos: with scores of 1000, and where the share is exactly the limit.
 ''',
     globals(),
 )

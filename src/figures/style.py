@@ -123,29 +123,37 @@ def name_rows(ax, names):
     ax.tick_params(axis="y", length=0)
 
 
-def show(fig, alt):
+def show(fig, alt, photo=False):
     """Displays a figure in a notebook, with its alternative text in the output's metadata, and closes it.
 
     `alt` says in at least 20 characters what the figure shows, else ValueError. A script shows nothing.
+    `photo`: it shows colour photos, see `png`.
     """
     if not isinstance(alt, str) or len(alt.strip()) < 20:
         raise ValueError(f"alt is {alt!r}; allowed: a text of at least 20 characters that says what the figure shows.")
     if get_ipython():
-        picture = base64.b64encode(png(fig, bbox_inches="tight", pad_inches=0.1)).decode()
+        picture = base64.b64encode(png(fig, photo=photo, bbox_inches="tight", pad_inches=0.1)).decode()
         display({"image/png": picture, "text/plain": str(fig)}, raw=True, metadata={"image/png": {"alt": alt.strip()}})
     plt.close(fig)
 
 
-def png(fig, texts=None, **options):
+def png(fig, texts=None, photo=False, **options):
     """A small PNG: 256 colours, and nothing about the software, so that equal figures give equal bytes.
 
-    `texts`: dict of name -> text, stored in the file. `options` go to Figure.savefig.
+    `texts`: dict of name -> text, stored in the file. `options` go to Figure.savefig. With `photo` the colours are
+    spread over all that occur, and mixed in dots, so that small patches of a photo keep theirs; the file is larger.
     """
     buffer, result, info = io.BytesIO(), io.BytesIO(), PngInfo()
     fig.savefig(buffer, format="png", facecolor="white", **options)
     for name, text in (texts or {}).items():
         info.add_itxt(name, text)
-    Image.open(buffer).convert("RGB").quantize(256, kmeans=1).save(result, format="png", optimize=True, pnginfo=info)
+    image = Image.open(buffer).convert("RGB")
+    if photo:
+        palette = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
+        image = image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    else:
+        image = image.quantize(256, kmeans=1)
+    image.save(result, format="png", optimize=True, pnginfo=info)
     return result.getvalue()
 
 

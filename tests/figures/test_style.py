@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -183,3 +184,20 @@ def test_without_ipywidgets_sliders_print_one_line(monkeypatch, capsys):
     style.sliders(lambda: None)
     printed = capsys.readouterr().out
     assert "ipywidgets is not installed" in printed and printed.count("\n") == 1
+
+
+def test_a_photo_keeps_its_colours_on_average():
+    photo = np.zeros((200, 200, 3))
+    photo[..., 0], photo[..., 1] = np.meshgrid(np.linspace(0, 1, 200), np.linspace(0, 1, 200))
+    photo[..., 2] = (1 - photo[..., 0]) * photo[..., 1]
+    fig = plt.figure(figsize=(2, 2), layout="none")
+    fig.add_axes((0, 0, 1, 1)).imshow(photo)
+    fig.axes[0].axis("off")
+
+    def error(data):
+        """Of the mean colours of squares of 4 x 4 pixels, 0 to 255."""
+        pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), float)
+        squares = (pixels - 255 * photo).reshape(50, 4, 50, 4, 3).mean((1, 3))
+        return np.abs(squares).mean()
+
+    assert error(style.png(fig, photo=True)) < error(style.png(fig)) / 2

@@ -259,8 +259,8 @@ def sections_present(notebook):
 
 @rule
 def predict_first(notebook):
-    """At least three prompts to predict, one in lesson 00, with the answer folded away."""
-    wanted = 1 if notebook.lesson == "00" else 3
+    """At least three prompts to predict, with the answer folded away."""
+    wanted = 3
     sources = [cell.source.lower() for _, cell in notebook.markdown]
     folded = sum(source.count("<details") for source in sources if "predict" in source)
     if folded < wanted:

@@ -35,7 +35,7 @@ def biggest_under(limit):
 ✗ = None -> = "b0" # None when not even b0 fits
 ✓ right for 5 budgets; under 2 billion MACs it is b3.
 
-00.2 modify: The class activation map
+00.2 build: The class activation map
 def activation_map(features, kernel, class_index):
     """How much each position speaks for one class.
 
@@ -58,7 +58,7 @@ def activation_map(features, kernel, class_index):
 ✗ features @ weights -> features * weights # add up over the channels: features @ weights
 ✓ on 3 inputs the mean of the map is the logit of the class, up to the bias.
 
-00.3 derive: Say it, or ask a human?
+00.3 decide: Say it, or ask a human?
 def name_or_ask(logits, sure):
     """Decides whether to trust the likeliest class: its position, or None, which means "ask a human".
 

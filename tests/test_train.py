@@ -80,12 +80,13 @@ def running(folder):
 
 
 @pytest.fixture(scope="module")
-def unbroken(folder, running):
+def unbroken(folder):
     status, state = run(folder / "one")
     assert status == 0
     return state
 
 
+@pytest.mark.slow
 def test_a_lost_worker_stops_the_other_and_one_process_goes_on_to_the_same_end(folder, running, unbroken):
     out, (chief, killer) = folder / "two", running
     _, message = chief.communicate(timeout=PATIENCE)

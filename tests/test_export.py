@@ -8,10 +8,26 @@ from keras import layers
 import export
 from architecture import EfficientNet
 from datasets import PHOTOS, photo
-from small_models import IMAGES, SMALL, TINY, assert_same, body, called_twice_inside, model_of, randomised, values
+from small_models import (
+    IMAGES,
+    SMALL,
+    TINY,
+    assert_same,
+    begin_anew,
+    body,
+    called_twice_inside,
+    model_of,
+    randomised,
+    values,
+)
 from weights import pretrained
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="LiteRT and ONNX need TensorFlow")
+
+
+@pytest.fixture(autouse=True)
+def _the_same_numbers_in_any_order():
+    begin_anew()
 
 
 def needs(ending):

@@ -12,6 +12,7 @@ from small_models import (
     SMALL,
     TINY,
     assert_same,
+    begin_anew,
     body,
     called_twice_inside,
     kinds,
@@ -21,6 +22,11 @@ from small_models import (
 )
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="fuse needs TensorFlow")
+
+
+@pytest.fixture(autouse=True)
+def _the_same_numbers_in_any_order():
+    begin_anew()
 
 
 @pytest.fixture(scope="module")
@@ -221,9 +227,13 @@ def test_networks_of_keras_are_rewritten(name):
     randomised(model)
     x = RANDOM.uniform(0, 255, (2, 96, 96, 3)).astype("float32")
     expected, folded = values(model, x), export.fold(model)
-    assert_same(values(folded, x), expected)
+    # random weights may magnify rounding: what the last bit of the pixels changes is no difference
+    last_bit = np.abs(values(model, np.nextafter(x, np.float32(256))) - expected).max() / np.abs(expected).max()
+    tolerance = max(1e-5, 2 * last_bit)
+    assert tolerance < 1e-3
+    assert_same(values(folded, x), expected, tolerance)
     assert kinds(folded).count(layers.BatchNormalization) == APPLICATIONS[name]
-    assert_same(values(export.fuse(model), x), expected)
+    assert_same(values(export.fuse(model), x), expected, tolerance)
 
 
 # ---------------------------------------------------------------- fuse

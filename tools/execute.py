@@ -62,6 +62,15 @@ def badge(file_name):
     return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({target})"
 
 
+def notebooks(named):
+    """The paths that are named, or all of notebooks/. Raises ValueError, in one line, if one is no notebook."""
+    paths = named or sorted((ROOT / "notebooks").glob("*.ipynb"))
+    missing = [str(path) for path in paths if path.suffix != ".ipynb" or not path.is_file()]
+    if missing or not paths:
+        raise ValueError(f"not a notebook: {', '.join(missing) or 'notebooks/ is empty'}.")
+    return paths
+
+
 def execute(path):
     """Executes one notebook and saves it. Returns (seconds, peak bytes of its kernel or None, error or None)."""
     path = Path(path)
@@ -137,10 +146,10 @@ def main(arguments=None):
     if options.setup_cell:
         print(setup_cell())
         return 0
-    paths = options.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb"))
-    missing = [str(path) for path in paths if path.suffix != ".ipynb" or not path.is_file()]
-    if missing or not paths:
-        print(f"execute.py: not a notebook: {', '.join(missing) or 'notebooks/ is empty'}.", file=sys.stderr)
+    try:
+        paths = notebooks(options.notebooks)
+    except ValueError as error:
+        print(f"execute.py: {error}", file=sys.stderr)
         return 2
     return int(_execute_each(paths) > 0)
 

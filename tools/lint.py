@@ -19,7 +19,7 @@ from statistics import median
 
 import nbformat
 
-from execute import CELL_METADATA, KERNELSPEC, badge, setup_cell
+from execute import CELL_METADATA, KERNELSPEC, badge, notebooks, setup_cell
 from markup import dead_links, foreign_places, images_without_alt, prose
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -399,10 +399,10 @@ def main(arguments=None):
         for name, check in RULES.items():
             print(f"{name:27} {check.__doc__}")
         return 0
-    paths = options.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb"))
-    missing = [str(path) for path in paths if path.suffix != ".ipynb" or not path.is_file()]
-    if missing or not paths:
-        print(f"lint.py: not a notebook: {', '.join(missing) or 'notebooks/ is empty'}.", file=sys.stderr)
+    try:
+        paths = notebooks(options.notebooks)
+    except ValueError as error:
+        print(f"lint.py: {error}", file=sys.stderr)
         return 2
     count = 0
     for path in paths:

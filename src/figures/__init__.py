@@ -1,17 +1,17 @@
 # ruff: noqa: F401  (what lessons import)
 """One palette, one `show(fig, alt=...)`, drawings made from the plan, and the charts of the lessons.
 
-style      the palette, and what every picture shares
+style        the palette, and what every picture shares
 convolution  drawings of what a convolution looks at
-network    drawings of a block, of networks, of their costs
-evidence   claims beside their numbers, recipes, who wins by what
-blocks     drawings of what goes on inside blocks, and of costs stage by stage
-fields     receptive fields, drawn on the photo
-charts     lines, points, bars, intervals, images
-frontiers  accuracy against cost, for many networks
-places     where in a photo the evidence for a name lies
-canvas     drawing in inches: slabs and arrows
-labels     texts that keep out of each other's way
+network      drawings of a block, of networks, of their costs
+evidence     claims beside their numbers, recipes, who wins by what
+blocks       drawings of what goes on inside blocks, and of costs stage by stage
+fields       receptive fields, drawn on the photo
+charts       lines, points, bars, intervals, images
+frontiers    accuracy against cost, for many networks
+places       where in a photo the evidence for a name lies
+canvas       drawing in inches: slabs and arrows
+labels       texts that keep out of each other's way
 
 Every function returns a matplotlib Figure and leaves showing it to `show`.
 """

@@ -1,24 +1,12 @@
 """Compound scaling in miniature: its shapes are what they claim, the rows agree with the code."""
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from architecture import compound_scale, plan
 from datasets import measured
 from experiments import compound
 from experiments.table import provenance
-
-
-@pytest.fixture
-def eager():
-    """Without graphs: for a few steps, tracing them takes far longer than taking them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-    keras.utils.clear_session()
-
 
 SHAPES = [(name, multiple) for multiple in (2, 4) for name in compound.SHAPES] + [("depth", 8), ("width", 8)]
 

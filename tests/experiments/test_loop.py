@@ -2,19 +2,8 @@
 
 import keras
 import numpy as np
-import pytest
-import tensorflow as tf
 
 from experiments import loop
-
-
-@pytest.fixture
-def eager():
-    """Without graphs: for a few steps, tracing them takes far longer than taking them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-    keras.utils.clear_session()
 
 
 class Recorder:

@@ -6,7 +6,6 @@ matplotlib.use("agg")
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -16,12 +15,6 @@ from figures import blocks as drawing
 from figures import draw_costs
 from figures.style import COLORS
 from picture_layout import check_layout, headline, words
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def test_every_channel_has_its_picture():

@@ -16,12 +16,6 @@ from figures.style import COLORS, HEAT, MARKERS
 from picture_layout import check_layout, contrast, headline, words
 
 
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
-
-
 def legend(fig):
     found = [*fig.legends, *(ax.get_legend() for ax in fig.axes if ax.get_legend())]
     return [text.get_text() for one in found for text in one.get_texts()]

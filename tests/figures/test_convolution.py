@@ -1,6 +1,5 @@
 """Drawings of convolutions: what is marked is what a Conv of the plan multiplies, and the numbers add up."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib import colors
@@ -16,12 +15,6 @@ KINDS = {
     "depthwise": Conv("depthwise", 3, 3, 5, 3, depthwise=True),
     "pointwise": Conv("pointwise", 3, 4, 5),
 }
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def cells(ax, colour):

@@ -4,7 +4,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_hex
 
@@ -12,12 +11,6 @@ from datasets import published
 from figures import evidence
 from figures.style import COLORS
 from picture_layout import check_layout, words
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def test_claims_show_both_numbers_and_the_verdict():

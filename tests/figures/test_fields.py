@@ -4,19 +4,12 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
 from figures import draw_fields
 from picture_layout import check_layout, words
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def test_squares_have_the_size_of_the_fields_and_lie_in_the_middle():

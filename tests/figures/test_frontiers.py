@@ -4,7 +4,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_hex
 
@@ -14,12 +13,6 @@ from picture_layout import check_layout, headline, words
 
 OURS, RIVAL, BEATEN = ("EfficientNet", "B1", 0.2, 80.4), ("ResNet", "50", 0.5, 81.5), ("EfficientNet", "", 0.6, 79.0)
 GREY = ("ResNet", "", 1.0, 76.0)
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def drawn(ax):

@@ -4,7 +4,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -15,12 +14,6 @@ from picture_layout import check_layout, contrast, texts, words
 
 BLOCKS = [(name, block) for name in ("b0", "lite0") for block in plan(name).blocks if block.stage != 7]
 BLOCKS += [("b7", plan("b7").blocks[i]) for i in (0, 4, 11, 18, 38, 51, 54)]
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 # ---------------------------------------------------------------- a block

@@ -4,21 +4,13 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 from matplotlib.colors import to_hex
 
 from figures import places
 from picture_layout import check_layout, headline, words
 
 PHOTO = np.full((60, 80, 3), 128, np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def frames(ax):

@@ -19,12 +19,6 @@ from picture_layout import contrast, lightness
 ALT = "Two points joined by a straight line that rises"
 
 
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
-
-
 # ---------------------------------------------------------------- palette
 
 

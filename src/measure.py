@@ -30,6 +30,9 @@ def parse(arguments):
         options = dict(help=text.splitlines()[0], description=text)
         command = names.add_parser(name, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
         command.add_argument("--quick", action="store_true", help="a short trial, which writes no table")
+        if name == "scaling":
+            shapes = ("depth", "width", "resolution", "compound")
+            command.add_argument("--shapes", nargs="+", choices=shapes, default=shapes, help="these alone")
         if name == "transfer":
             command.add_argument("--weights", choices=("lite", "imagenet"), default="lite", help="Lite, or B0 to B2")
             command.add_argument("--full", action="store_true", help="all 50,000 + 10,000 images: takes days")

@@ -16,7 +16,7 @@ more, and on a CPU it compiled for over a minute just to build a network that Te
 
 - *Data.* The global batch is `--batch`, however many replicas share it. The order of images, their mirroring and
   shifts are drawn from the seed and the epoch; each process keeps the indices of its own share: nothing is read twice.
-- *Batch norm* is synchronized: mean and variance are those of the global batch, summed over replicas. With statistics
+- *Batch norm* is synchronized, or fused on a single device: mean and variance are those of the global batch, summed over replicas. With statistics
   per replica, 2 x 32 images would not train like 1 x 64, and no curve could be compared.
 - *Dropout and stochastic depth* draw from (seed, layer, step, replica), so a resumed run draws what an unbroken one
   does. Another number of replicas draws other masks: curves then agree only on average, exactly without both.
@@ -45,13 +45,14 @@ import tensorflow as tf
 from architecture import VARIANTS, EfficientNet, Scale, find_scale, require
 from atomic import write_atomically, write_rows
 from datasets import cifar10, fashion_mnist
+from export import fuse
 from machines import refuse_differences, share, strategy_of
-from mini import mini
+from mini import SMALL, mini
 from recipe import epoch_order, mirror, progress, schedule, shift
 
 DATASETS = {"cifar10": cifar10, "fashion_mnist": fashion_mnist}
 BASE_BATCH = 256  # images that `--rate` is meant for, as in tensorflow/tpu models/official/efficientnet/main.py
-MINI = Scale(1.0, 1.0, 32, 0.0, mini())  # the network that lesson 04 scales
+SMALL_ONES = {"mini": Scale(1.0, 1.0, 32, 0.0, mini()), "small": SMALL}  # for images of 32 pixels
 FREE = ("out", "devices", "workers", "index", "every")  # may change when a run is continued
 ADDED = dict(shift=0, decay=0.0)  # settings that older checkpoints do not name
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -79,7 +80,7 @@ def parse(arguments):
     add = parser.add_argument
     add("dataset", choices=DATASETS)
     add("--full", action="store_true", help="the whole data set, not the 2,000 images that are shipped")
-    add("--variant", default="mini", choices=("mini", *VARIANTS), help="default mini, the small network of lesson 04")
+    add("--variant", default="mini", choices=(*SMALL_ONES, *VARIANTS), help="default mini: trains in minutes")
     add("--width", type=float, help="instead of the variant's")
     add("--depth", type=float, help="instead of the variant's")
     add("--size", type=int, help="pixels to which images are resized; default their own")
@@ -132,7 +133,7 @@ def settings_of(args):
 
 def scale_of(args, pixels):
     """The Scale of the network that `args` ask for; images have `pixels` unless they are resized."""
-    scale = MINI if args.variant == "mini" else find_scale(args.variant)
+    scale = SMALL_ONES.get(args.variant) or find_scale(args.variant)
     table = replace(scale.baseline, stochastic_depth=args.drop)
     width = scale.width if args.width is None else args.width
     depth = scale.depth if args.depth is None else args.depth
@@ -171,7 +172,9 @@ class Trainer:
         self.model = EfficientNet(scale_of(self.args, self.x.shape[1]), classes=int(self.y.max()) + 1)
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized, layer.momentum = True, self.args.norm_momentum
+                layer.synchronized, layer.momentum = self.replicas > 1, self.args.norm_momentum
+        if self.replicas == 1:  # a step takes two thirds of the time; statistics of several devices need Keras's own
+            self.model = fuse(self.model)
         decay = self.args.decay or None
         self.optimizer = keras.optimizers.SGD(self.schedule, momentum=0.9, nesterov=True, weight_decay=decay)
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

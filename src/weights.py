@@ -1,7 +1,8 @@
-"""Real ImageNet weights for the networks of architecture.py, and a classifier for one photo.
+"""Trained weights for the networks of architecture.py, and a classifier for one photo.
 
     pretrained("lite0")     bundled with this repository, works offline
     pretrained("b0")        Keras's official file, downloaded once and verified; b0 to b7
+    cifar10_network()       the small network of mini.py, trained on CIFAR-10; bundled, too
     classify(image)         [("tabby", 0.51), ...] for any photo
 
 Weights are loaded by name: every variable of the model must be in the file, with its shape, and nothing may be left.
@@ -20,12 +21,14 @@ from PIL import Image
 
 from architecture import EfficientNet, find_scale, is_number, require
 from datasets import CACHE, DATA, PathLike, centre_square, class_names, photo, rgb
+from mini import SMALL
 
 LITE_SHA256 = {  # of the files that tools/convert_lite.py writes; only lite0 is part of the repository
     "lite0": "6cdddde0373c22b8517d96da2f6882acb57f2cd56ec7105eebdb1fe1b800375d",
     "lite1": "cbf90b42799573f0a4d90660d4efb4251e4e2c651e12101869aad82f399f77f0",
     "lite2": "2edf5d47c2a74d0ae175a13479bc9b5fe900b4581f51dfd1c8385ceda415fee4",
 }
+SMALL_SHA256 = "d7ac80daed94291cc1fde70814ba0bcef26eeae711c633cf3ad1b72948c358bd"  # of data/small.npz, which tools/pack_small.py writes
 KERAS_URL = "https://storage.googleapis.com/keras-applications/"
 KERAS_MD5 = {  # with and without the top: WEIGHTS_HASHES in keras/src/applications/efficientnet.py (Keras 3.15.1)
     "b0": ("902e53a9f72be733fc0bcb005b3ebbac", "50bc09e76180e00e4465e1a485ddc09d"),
@@ -62,6 +65,19 @@ def pretrained(
         arrays = _without_normalization(arrays, scale.baseline, complaint)
     model = EfficientNet(variant if resolution is None else replace(scale, resolution=resolution), 1000, include_top)
     _assign(model, arrays, complaint)
+    return model
+
+
+def cifar10_network() -> keras.Model:
+    """The network `mini.SMALL` with weights that train.py made of CIFAR-10's 50,000 training images.
+
+    Input (batch, 32, 32, 3), pixels 0 to 255; output (batch, 10), probabilities in the order of `CIFAR10_CLASSES`.
+    data/README.md has the command that trained it, and its accuracy.
+    Raises, in one line, FileNotFoundError or ValueError for a file that is missing or damaged.
+    """
+    path = _verified(DATA / "small.npz", SMALL_SHA256, "`git checkout data/small.npz`")
+    model = EfficientNet(SMALL, classes=10)
+    _assign(model, _read(path), f"{str(path)!r} does not fit mini.SMALL")
     return model
 
 
@@ -119,12 +135,16 @@ def lite_path(variant: str) -> Path:
 
 
 def _converted(variant):
-    path, make = lite_path(variant), f"`python tools/convert_lite.py {variant}`"
+    return _verified(lite_path(variant), LITE_SHA256[variant], f"`python tools/convert_lite.py {variant}`")
+
+
+def _verified(path, sha256, remedy):
+    """`path`, if the file is there and what it should be; `remedy` brings it back."""
     if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r} is missing; {make} makes it, or give the file with path=.")
-    found, right = hashlib.sha256(path.read_bytes()).hexdigest(), LITE_SHA256[variant]
-    if found != right:
-        raise ValueError(f"{str(path)!r} is damaged: sha256 {found}, expected {right}; {make} makes it anew.")
+        raise FileNotFoundError(f"{str(path)!r} is missing; {remedy} brings it.")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != sha256:
+        raise ValueError(f"{str(path)!r} is damaged: sha256 {found}, expected {sha256}; {remedy} brings it anew.")
     return path
 
 

@@ -2,7 +2,7 @@
 
     pretrained("lite0")     bundled with this repository, works offline
     pretrained("b0")        Keras's official file, downloaded once and verified; b0 to b7
-    cifar10_network()       the small network of mini.py, trained on CIFAR-10; bundled, too
+    small()                 the small network of mini.py, trained on CIFAR-10; bundled, too
     classify(image)         [("tabby", 0.51), ...] for any photo
 
 Weights are loaded by name: every variable of the model must be in the file, with its shape, and nothing may be left.
@@ -68,7 +68,7 @@ def pretrained(
     return model
 
 
-def cifar10_network() -> keras.Model:
+def small() -> keras.Model:
     """The network `mini.SMALL` with weights that train.py made of CIFAR-10's 50,000 training images.
 
     Input (batch, 32, 32, 3), pixels 0 to 255; output (batch, 10), probabilities in the order of `CIFAR10_CLASSES`.

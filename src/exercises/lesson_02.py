@@ -1,5 +1,10 @@
 """Lesson 02: squeeze and excitation."""
 
+from unittest.mock import patch
+
+import keras
+
+import architecture
 from exercises.cards import block_on_paper, enter_cards
 
 
@@ -8,9 +13,20 @@ def params_on_paper(inputs, expand, ratio):
     return block.se_reduce.params + block.se_expand.params
 
 
-def share_on_paper(ratio, size):
-    block = block_on_paper(inputs=40, expand=6, size=size, ratio=ratio)
-    return (block.se_reduce.macs + block.se_expand.macs) / (block.expand.macs + block.project.macs)
+def reference(x, inputs, ratio):
+    """`architecture.squeeze_excite` with Keras's usual initial weights, as the learner's layers have them."""
+    block = block_on_paper(inputs, expand=x.shape[-1] // inputs, size=x.shape[1], ratio=ratio)
+    keras.utils.set_random_seed(0)
+    with patch.object(architecture, "CONV_INIT", "glorot_uniform"):
+        return architecture.squeeze_excite(x, block)
+
+
+def decided(top1, noise):
+    """The same verdict from the losses, sorted out step by step."""
+    reaction, balance = top1["own"] - top1["mean"], top1["mean"] - top1["one"]
+    if reaction <= noise and balance <= noise:
+        return "nothing"
+    return "react" if reaction > noise else "balance"
 
 
 enter_cards(
@@ -43,53 +59,35 @@ def se_params(inputs, expand, ratio=0.25):
 ✗ wide = inputs * expand -> wide = inputs # the gate weighs the expanded channels: wide is inputs * expand
 ✓ equals the plan for every block of B0 and B3; block2a has 868.
 
-02.2 modify: A gate without a bottleneck
-def eca_gate(z, kernel):
-    """ECA-Net's gate: the sigmoid of a convolution over the channels, so each looks at its neighbours only.
+02.2 build: Squeeze-and-excitation in Keras
+def keras_squeeze_excite(x, inputs, ratio):
+    """Weighs the channels of a map, with fresh weights. x: (n, h, w, channels). Returns the same shape.
 
-    Zeros stand beyond both ends; as in lesson 01, the kernel is not flipped.
-    z: (c,), the channel means; kernel: (k,), k odd. Returns (c,), between 0 and 1.
+    The bottleneck is `ratio` of the `inputs` of the block, rounded down.
     """
-    padded = np.pad(z, «len(kernel) // 2»)
-    mixed = np.array([«padded[i : i + len(kernel)] @ kernel» for i in range(len(z))])
-    return «1 / (1 + np.exp(-mixed))»
-? It is a convolution over the channels: a window of len(kernel) means, times the kernel, summed.
-? Pad half a kernel of zeros on both sides, so that there are c windows: padded[i : i + len(kernel)].
-? The gate is the sigmoid of the sums, and nothing else: no bias, no second layer.
-> *((rng.normal(size=channels) + 1, rng.normal(size=k)) for channels, k in ((6, 3), (9, 5), (16, 3), (4, 1)))
-= 1 / (1 + np.exp(-np.correlate(np.pad(z, len(kernel) // 2), kernel, "valid")))
-✗ 1 / (1 + np.exp(-mixed)) -> mixed # those are the sums; the gate is their sigmoid
-✗ -mixed -> mixed # the sign in the exponent is wrong: 1 / (1 + exp(-x))
-✗ @ kernel -> @ kernel[::-1] # the kernel was turned round; do not flip it
-✗ len(kernel) // 2 -> len(kernel) // 2, mode="edge" # the ends were repeated; pad with zeros
-✗ 1 / (1 + np.exp(-mixed)) -> np.tanh(mixed) # tanh goes from -1 to 1; a gate is between 0 and 1
-✗ padded[i : i + len(kernel)] -> z[i : i + len(kernel)] # at the end no window is left: cut it out of `padded`
-✓ right for 4 sizes. It has k weights; squeeze-and-excitation in block2a has 868.
+    keras.utils.set_random_seed(0)  # equal layers, made in equal order, get equal weights
+    gate = «layers.GlobalAveragePooling2D(keepdims=True)(x)»
+    gate = «layers.Conv2D(int(ratio * inputs), 1, activation="silu")(gate)»
+    gate = «layers.Conv2D(x.shape[-1], 1, activation="sigmoid")(gate)»
+    return «layers.Multiply()([x, gate])»
+? Squeeze: GlobalAveragePooling2D(keepdims=True) leaves one number a channel, as a map of 1 x 1.
+? Excite: two Conv2D with kernels of 1 x 1, first to int(ratio * inputs) channels with "silu", then back to x.shape[-1].
+? A gate lies between 0 and 1, so the second activation is "sigmoid". Scale: multiply the map by the gate.
+> (rng.normal(size=(2, 7, 7, 48)).astype("float32"), 8, 0.25),
+  (rng.normal(size=(1, 5, 5, 60)).astype("float32"), 10, 0.4), (rng.normal(size=(3, 4, 4, 36)).astype("float32"), 6, 0.5)
+= reference(x, inputs, ratio)
+~ layers.Multiply()([x, gate]) -> x * gate
+✗ int(ratio * inputs) -> int(ratio * x.shape[-1])
+  # the bottleneck is a share of the block's inputs, not of the expanded channels
+✗ layers.GlobalAveragePooling2D -> layers.GlobalMaxPooling2D # squeeze takes the mean of each channel, not its maximum
+✗ activation="silu" -> activation="relu" # EfficientNet's narrow layer has a swish: activation="silu"
+✗ , activation="silu" -> # the narrow layer needs its activation, "silu"
+✗ "sigmoid" -> "silu" # a gate lies between 0 and 1: its activation is "sigmoid"
+✗ layers.Multiply()([x, gate]) -> gate # those are the gates; multiply the map by them
+✗ layers.Multiply()([x, gate]) -> layers.Add()([x, gate]) # a gate turns a channel up or down: multiply
+✓ equals architecture.squeeze_excite, number by number, for three blocks.
 
-02.3 derive: Why the MACs hardly notice
-def se_share(ratio, size):
-    """MACs of squeeze-and-excitation, divided by those of expand and project together.
-
-    The block has stride 1, as many outputs as inputs, and size x size pixels; `ratio` is of the inputs.
-    """
-    return «ratio / size**2»
-? Let the block have C inputs and expand e times. Expand: size² · C · eC. Project: the same.
-? Squeeze-and-excitation runs once per image: eC · rC there and rC · eC back, with r the ratio.
-? Divide 2 e r C² by 2 e C² size²: what is left knows neither C nor e.
-> *((0.25, size) for size in sorted({block.depthwise.size for block in plan("b0").blocks + plan("b3").blocks
-  if block.skip and block.expand})), (0.5, 10), (0.8, 3), (0.4, 10)
-= share_on_paper(ratio, size)
-✗ ratio # that is the share of the weights; expand and project use theirs at every pixel
-✗ ratio / size**2 -> ratio / size # an image of size x size has size**2 pixels
-✗ ratio / size**2 -> 6 * ratio / size**2 # expand cancels: all four layers have the wide channels on one side
-✗ ratio / size**2 -> 2 * ratio / size**2 # there are two layers above and two below the line; the 2 cancels
-✗ ratio / size**2 -> ratio / size**2 / 2 # there are two layers above and two below the line; the 2 cancels
-✗ size**2 / ratio # that is expand and project over squeeze-and-excitation; turn it over
-✗ ratio / size**2 -> 1 / size**2 # that would be a bottleneck as wide as the inputs; the ratio is missing
-✗ ratio / size**2 -> 1 / round(1 / ratio) / size**2 # take the ratio as it is: 1 / 0.4 is no whole number
-✓ equals the plan's ratio at 8 resolutions of B0 and B3, whatever the channels.
-
-02.4 derive: A gate that never changes is free
+02.3 derive: A gate that never changes is free
 def fold_gate(gate, project):
     """The project kernel that makes a constant gate superfluous: x @ folded equals (x * gate) @ project.
 
@@ -106,6 +104,39 @@ def fold_gate(gate, project):
 ✗ gate.mean() * project # each channel has its own gate; do not average them
 ✗ gate[:, None] * project[0, 0] # the numbers are right; keep the kernel's shape, (1, 1, c, n)
 ✓ the same outputs with one layer less. Only a gate that depends on the image needs squeeze-and-excitation.
+02.4 decide: What does this gate do?
+def what_gates_do(stored, recomputed, noise):
+    """Returns "react" if gates react to the image, "balance" if they only weigh channels, and "nothing" otherwise.
+
+    stored, recomputed: dicts with the top-1 in % of one trained network with the gates "own", "mean" and "one", with
+    stored batch norm statistics and with recomputed ones. Differences up to `noise` points do not count.
+    """
+    fair = «recomputed»
+    if «fair["own"] - fair["mean"]» > noise:
+        return "react"
+    if «fair["mean"] - fair["one"]» > noise:
+        return "balance"
+    return "nothing"
+? One of the two columns mixes two effects. In which one does every network have statistics that fit its gates?
+? If gates react, a constant gate is worse than the network's own gates. Compare "own" with "mean".
+? If they only balance, the mean gate is as good as its own, but a gate of one is worse. Compare "mean" with "one".
+> ({"own": 88, "mean": 80, "one": 30}, {"own": 88, "mean": 87.8, "one": 87.7}, 0.5),
+  ({"own": 88, "mean": 87, "one": 20}, {"own": 88, "mean": 85, "one": 84.9}, 0.5),
+  ({"own": 76, "mean": 75.8, "one": 75.7}, {"own": 76, "mean": 75.9, "one": 70}, 0.5),
+  ({"own": 76, "mean": 70, "one": 60}, {"own": 76, "mean": 75.9, "one": 74}, 1),
+  ({"own": 70, "mean": 69, "one": 69.5}, {"own": 70, "mean": 68, "one": 69}, 3),
+  ({"own": 90, "mean": 89, "one": 50}, {"own": 90, "mean": 86, "one": 70}, 1),
+  ({"own": 60, "mean": 59.5, "one": 40}, {"own": 60, "mean": 63, "one": 58}, 2)
+= decided(recomputed, noise)
+✗ fair = recomputed -> fair = stored
+  # with stored statistics a change of loudness looks like a loss; take the recomputed column
+✗ fair["own"] - fair["mean"] -> fair["own"] - fair["one"]
+  # "one" also loses the balance between channels; whether gates react is own against mean
+✗ fair["mean"] - fair["one"] -> fair["own"] - fair["one"]
+  # that counts the reaction too; the balance is what mean has and one has not
+✗ fair["own"] - fair["mean"] -> fair["mean"] - fair["own"] # the sign is turned round: own minus mean
+✗ fair["mean"] - fair["one"] -> fair["one"] - fair["mean"] # the sign is turned round: mean minus one
+✓ judges 7 networks as the table does, and falls for no stale statistics.
 ''',
     globals(),
 )

@@ -6,6 +6,7 @@ convolution  drawings of what a convolution looks at
 network      drawings of a block, of networks, of their costs
 evidence     claims beside their numbers, recipes, who wins by what
 blocks       drawings of what goes on inside blocks, and of costs stage by stage
+gates        drawings of squeeze-and-excitation
 fields       receptive fields, drawn on the photo
 charts       lines, points, bars, intervals, images
 frontiers    accuracy against cost, for many networks
@@ -41,6 +42,7 @@ from figures.evidence import (
 )
 from figures.fields import draw_fields
 from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds
+from figures.gates import draw_desk, draw_replaced, draw_rows
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.places import draw_difference, draw_places
 from figures.style import COLORS, SERIES, show, sliders, use_style

@@ -1,9 +1,11 @@
-"""Drawings of squeeze-and-excitation: a block as a mixing desk, and what is left of a network whose gates are replaced."""
+"""Drawings of squeeze-and-excitation: a block as a mixing desk, gates beside photos, a network with other gates."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import canvas
-from figures.style import COLORS, name_rows, use_style
+from figures.labels import write_headline
+from figures.style import COLORS, HEAT, name_rows, use_style
 
 PHOTO, CELL, SPACE = 3.0, 1.05, 0.14  # sides of the photo and of a channel's picture, room between channels; inches
 FADER, EDGE, NAMES = 1.75, 0.35, 1.15  # height of a fader, margin, room for the names of the rows
@@ -50,26 +52,53 @@ def _fader(ax, x, bottom, gate):
     canvas.line(ax, [(x, bottom + 0.3), (x, bottom + 0.3 + room)], COLORS["line"], lw=5)
     for share in np.linspace(0, 1, 5):
         y = bottom + 0.3 + share * room
-        ax.plot([x - 0.14, x + 0.14], [y, y], color=COLORS["line"], lw=1.2, zorder=1)
+        ax.plot([x - 0.14, x + 0.14], [y, y], color=COLORS["line"], marker="", lw=1.2, zorder=1)
     canvas.box(ax, x - 0.24, bottom + 0.3 + gate * room - 0.07, 0.48, 0.14, COLORS["se"], zorder=3)
     ax.text(x, bottom, f"{gate:.2f}", ha="center", va="center", size=14)
 
 
-def draw_replaced(stale, fresh, baseline, title, guessing=10):
-    """Top-1 with replaced gates: a line from `stale` batch norm statistics to `fresh` ones, a row for each rule.
+def draw_rows(photos, gates, title):
+    """Draws photos one under the other, and beside each its gates in one row of colours.
 
-    stale, fresh: dicts of rule -> top-1 in %; baseline: top-1 of the network as it is; guessing: top-1 by chance.
+    photos: (n, height, width, 3), pixels 0 to 255; gates: (n, channels), from 0 to 1.
+    """
+    side, long = 0.85, 8.6
+    height = TITLE + len(photos) * (side + 0.08) + 1.0
+    fig, ax = canvas.new(EDGE + side + 0.3 + long + 1.5, height)
+    ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
+    for i, photo in enumerate(photos):
+        bottom = height - TITLE - (i + 1) * (side + 0.08)
+        _picture(fig, EDGE, bottom, side, photo)
+        panel = canvas.axes_in_inches(fig, EDGE + side + 0.3, bottom, long, side)
+        row = panel.imshow(gates[i][None], cmap=HEAT, vmin=0.2, vmax=0.8, aspect="auto", interpolation="nearest")
+        panel.axis("off")
+    ax.text(EDGE + side + 0.3 + long / 2, 0.55, "channels, from the quietest to the loudest", **canvas.CAPTION)
+    scale = canvas.axes_in_inches(fig, EDGE + side + 0.3 + long + 0.3, 1.0, 0.22, height - TITLE - 1.1)
+    bar = fig.colorbar(row, cax=scale, label="gate", extend="both")
+    bar.outline.set_visible(False)
+    return fig
+
+
+def draw_replaced(stored, recomputed, title, guessing=10):
+    """Draws top-1 of a network with other gates, a row for each kind: an arrow from the stored statistics of batch
+    norm to recomputed ones.
+
+    stored, recomputed: dicts of kind -> top-1 in %; guessing: what chance would reach, in %.
     """
     use_style()
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(10, 0.85 * len(stale) + 1.9))
-    name_rows(ax, list(stale))
-    for row, rule in enumerate(stale):
-        before, after = stale[rule], fresh[rule]
-        ax.annotate("", (after, row), (before, row), arrowprops=dict(arrowstyle="-|>", color=COLORS["muted"], lw=2))
-        ax.plot(before, row, "o", ms=12, mfc="white", mec=COLORS["se"], mew=2.5, zorder=3)
-        ax.plot(after, row, "o", ms=12, color=COLORS["se"], zorder=3)
-        side = 1 if before > after else -1
-        ax.annotate(f"{before:.1f}", (before, row), (side * 12, 0), "data", "offset points", va="center", size=13)
+    fig, ax = plt.subplots(figsize=(10, 1.0 * len(stored) + 1.9))
+    name_rows(ax, list(stored))
+    ax.axvline(guessing, color=COLORS["muted"], ls=":", marker="")
+    ax.text(guessing, len(stored) - 0.52, " guessing", color=COLORS["muted"], va="bottom")
+    for row, kind in enumerate(stored):
+        before, after = stored[kind], recomputed[kind]
+        if abs(before - after) > 4:
+            ax.annotate("", (after, row), (before, row), arrowprops=dict(arrowstyle="-|>", color=COLORS["muted"], lw=2))
+        ax.plot(before, row, marker="o", ms=13, mfc="white", mec=COLORS["se"], mew=2.5, zorder=3)
+        ax.plot(after, row, marker="o", ms=13, color=COLORS["se"], zorder=3)
+        ax.annotate(f"{before:.0f}", (before, row), (0, 13), textcoords="offset points", ha="center", size=13)
+        ax.annotate(f"{after:.0f}", (after, row), (0, -24), textcoords="offset points", ha="center", weight="bold")
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("test top-1 (%)   ○ stored statistics   ● recomputed statistics")
+    write_headline(ax, title)
     return fig

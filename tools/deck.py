@@ -6,7 +6,9 @@ what it takes from the lesson:
     # A larger photo outgrows the network
     B0 sees a quarter of the large one.
     figure: cell-10            the picture that this cell drew; `figure: cell-10 2` is its second one
-    image: imgs/b0.png | …     a picture of imgs/, and what one sees in it
+    image: imgs/b0.png         or a picture of imgs/; `alt` then says what one sees
+    crop: 0 8 100 100          a part of the picture in per cent: left, top, right, bottom
+    alt: …                     what one sees, in place of what the cell says
     code: cell-5 1-8           lines of a code cell
     printed: code-06           what a cell printed; `printed: code-06 1-3` is a part of it
     ask: cell-7                this slide asks the prediction of that cell, and the next one answers it
@@ -16,19 +18,25 @@ what it takes from the lesson:
 `problems` says what a deck lacks; tests hold every deck to it.
 """
 
+import io
 import re
 from dataclasses import dataclass, field
 
 import jinja2
 from markupsafe import Markup
+from PIL import Image
 
 from execute import ROOT
 from rendering import Picture, Renderer, code_html, markdown, question_and_answer
 
 FOLDER = ROOT / "tools" / "decks"
-TAKES = ("figure", "image", "code", "printed", "ask", "minutes", "note")
-SLIDES, CODE_SLIDES, CODE_LINES, WORDS = range(14, 23), 5, 8, 45
-WIDE = 1.5  # a picture at least this wide for its height stands under the text, a squarer one beside it
+TAKES = ("figure", "image", "crop", "alt", "code", "printed", "ask", "minutes", "note")
+SLIDES, CODE_SLIDES, LINES, WIDTH, WORDS = range(14, 23), 5, 8, 76, 45
+WIDE = 1.45  # a picture at least this wide for its height stands under the text, a squarer one beside it
+SIZES = (40, 36, 32, 28, 26, 24)  # of code and printed lines, in pixels at 1280 x 720
+ADVANCE, LEADING = 0.602, 1.4  # a letter's width and a line's height, for each pixel of size
+BESIDE = 570  # pixels of height for a picture beside the text
+ROOM = 1100, 400  # pixels for code and printed lines together
 
 
 @dataclass
@@ -45,7 +53,7 @@ class Slide:
 
     @property
     def minutes(self):
-        return float(self.takes.get("minutes", 0))
+        return int(self.takes.get("minutes", 0))
 
     @property
     def note(self):
@@ -58,9 +66,29 @@ class Slide:
         if self.picture and self.body:
             width, height = self.picture.size
             kinds.append("stacked" if width >= WIDE * height else "beside")
-        elif not self.picture and not self.code and not self.printed:
+        elif not (self.picture or self.lines):
             kinds.append("words")
         return " ".join(kinds)
+
+    @property
+    def picture_width(self):
+        """Pixels for a picture that stands beside the text, so that it fills the height or leaves room for the text."""
+        width, height = self.picture.size
+        return min(740, round(BESIDE * width / height))
+
+    @property
+    def lines(self):
+        """The lines of code and the printed ones."""
+        return [*self.code.splitlines(), *self.printed.splitlines()]
+
+    @property
+    def size(self):
+        """The largest size at which all lines fit."""
+        longest, count = max(map(len, self.lines), default=1), len(self.lines)
+        for size in SIZES:
+            if longest * size * ADVANCE <= ROOM[0] and count * size * LEADING <= ROOM[1]:
+                return size
+        return SIZES[-1]
 
 
 def read(lesson):
@@ -104,15 +132,8 @@ def parse(text):
 
 def fill(slide, lesson):
     """Puts into a slide what it takes from the lesson. Raises ValueError if that is not there."""
-    if "image" in slide.takes:
-        name, _, alt = slide.takes["image"].partition("|")
-        slide.picture = Picture(name.strip(), (ROOT / name.strip()).read_bytes(), alt.strip())
-    if "figure" in slide.takes:
-        cell, number = _cell(slide.takes["figure"], lesson)
-        pictures, place = lesson.pictures(cell), int(number or 1)
-        if place > len(pictures):
-            raise ValueError(f"cell {cell.id} drew {len(pictures)} pictures; run tools/execute.py on the lesson.")
-        slide.picture = pictures[place - 1]
+    if "image" in slide.takes or "figure" in slide.takes:
+        slide.picture = _picture(slide.takes, lesson)
     if "code" in slide.takes:
         cell, lines = _cell(slide.takes["code"], lesson)
         slide.code = _lines(cell.source, lines)
@@ -123,6 +144,33 @@ def fill(slide, lesson):
         cell, _ = _cell(slide.takes["ask"], lesson)
         if not question_and_answer(cell.source):
             raise ValueError(f"cell {cell.id} asks for no prediction with a folded answer.")
+
+
+def _picture(takes, lesson):
+    """The picture of a slide, cropped and described as it says."""
+    if "image" in takes:
+        picture = Picture(takes["image"], (ROOT / takes["image"]).read_bytes(), "")
+    else:
+        cell, number = _cell(takes["figure"], lesson)
+        pictures, place = lesson.pictures(cell), int(number or 1)
+        if place > len(pictures):
+            raise ValueError(f"cell {cell.id} drew {len(pictures)} pictures; run tools/execute.py on the lesson.")
+        picture = pictures[place - 1]
+    if "crop" in takes:
+        picture = _cropped(picture, [int(number) for number in takes["crop"].split()])
+    if "alt" in takes:
+        picture.alt = takes["alt"]
+    return picture
+
+
+def _cropped(picture, per_cent):
+    """A part of a picture, under a name of its own. per_cent: left, top, right, bottom."""
+    (width, height), (left, top, right, bottom) = picture.size, per_cent
+    box = width * left // 100, height * top // 100, width * right // 100, height * bottom // 100
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(picture.data)).crop(box).save(buffer, format="png", optimize=True)
+    name = f"{picture.name.removesuffix('.png')}-{'-'.join(map(str, per_cent))}.png"
+    return Picture(name, buffer.getvalue(), picture.alt)
 
 
 def _cell(value, lesson):
@@ -163,8 +211,10 @@ def _problems_of(slide, known):
     if words > WORDS:
         yield f"{words} words under the headline, at most {WORDS}"
     for what, text in (("code", slide.code), ("printed lines", slide.printed)):
-        if len(text.splitlines()) > CODE_LINES:
-            yield f"{len(text.splitlines())} lines of {what}, at most {CODE_LINES}"
+        if len(text.splitlines()) > LINES:
+            yield f"{len(text.splitlines())} lines of {what}, at most {LINES}"
+        if max(map(len, text.splitlines()), default=0) > WIDTH:
+            yield f"{what} wider than {WIDTH} letters"
     if slide.picture and len(slide.picture.alt.split()) < 5:
         yield "its picture is not described"
     if not slide.minutes or len(slide.note.split()) < 8:

@@ -20,6 +20,7 @@ what it takes from the lesson:
 
 import io
 import re
+import textwrap
 from dataclasses import dataclass, field
 
 import jinja2
@@ -33,7 +34,7 @@ FOLDER = ROOT / "tools" / "decks"
 TAKES = ("figure", "image", "crop", "alt", "code", "printed", "ask", "minutes", "note")
 SLIDES, CODE_SLIDES, LINES, WIDTH, WORDS = range(14, 23), 5, 8, 76, 45
 WIDE = 1.45  # a picture at least this wide for its height stands under the text, a squarer one beside it
-SIZES = (40, 36, 32, 28, 26, 24)  # of code and printed lines, in pixels at 1280 x 720
+SIZES = (52, 46, 40, 36, 32, 28, 26, 24)  # of code and printed lines, in pixels at 1280 x 720
 ADVANCE, LEADING = 0.602, 1.4  # a letter's width and a line's height, for each pixel of size
 BESIDE = 570  # pixels of height for a picture beside the text
 ROOM = 1100, 400  # pixels for code and printed lines together
@@ -66,8 +67,8 @@ class Slide:
         if self.picture and self.body:
             width, height = self.picture.size
             kinds.append("stacked" if width >= WIDE * height else "beside")
-        elif not (self.picture or self.lines):
-            kinds.append("words")
+        elif not self.picture:
+            kinds.append("typed" if self.lines else "words")
         return " ".join(kinds)
 
     @property
@@ -136,7 +137,7 @@ def fill(slide, lesson):
         slide.picture = _picture(slide.takes, lesson)
     if "code" in slide.takes:
         cell, lines = _cell(slide.takes["code"], lesson)
-        slide.code = _lines(cell.source, lines)
+        slide.code = textwrap.dedent(_lines(cell.source, lines))
     if "printed" in slide.takes:
         cell, lines = _cell(slide.takes["printed"], lesson)
         slide.printed = _lines(lesson.printed(cell), lines)
@@ -215,6 +216,8 @@ def _problems_of(slide, known):
             yield f"{len(text.splitlines())} lines of {what}, at most {LINES}"
         if max(map(len, text.splitlines()), default=0) > WIDTH:
             yield f"{what} wider than {WIDTH} letters"
+    if slide.picture and slide.lines:
+        yield "a picture and code or printed lines: one of the two is too small to read"
     if slide.picture and len(slide.picture.alt.split()) < 5:
         yield "its picture is not described"
     if not slide.minutes or len(slide.note.split()) < 8:
@@ -246,14 +249,18 @@ def build(lesson, slides, pages):
     """
     renderer = Renderer(pages)
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "tools" / "templates"), autoescape=True)
-    environment.filters["markdown"] = lambda text: Markup(markdown(text, renderer))
+    environment.filters["markdown"] = lambda text: Markup(markdown(_unbroken(text), renderer))
     environment.filters["line"] = lambda text: Markup(_line(text, renderer))
     environment.filters["code"] = lambda text: Markup(code_html(text))
     values = dict(lesson=lesson, slides=slides, total=sum(slide.minutes for slide in slides))
     return [environment.get_template(name).render(values) for name in ("deck.html.j2", "notes.html.j2")]
 
 
+def _unbroken(text):
+    """The text with spaces at which no line may end: in "3 × 3" and "7 %"."""
+    return text.replace(" × ", "\u00a0×\u00a0").replace(" %", "\u00a0%")
+
+
 def _line(text, renderer):
     """Markdown of one line, without the paragraph around it."""
-    return markdown(text, renderer).strip().removeprefix("<p>").removesuffix("</p>")
-
+    return markdown(_unbroken(text), renderer).strip().removeprefix("<p>").removesuffix("</p>")

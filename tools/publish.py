@@ -4,8 +4,9 @@
     python tools/publish.py notebooks/04_*.ipynb     some
     python tools/publish.py --out FOLDER             elsewhere
 
-Open site/index.html. What it needs beside the learner's packages is in requirements-dev.txt; nothing is executed: pictures
-and printed lines are those that the notebooks hold. A deck is written in tools/decks/; a lesson without one gets none.
+Open site/index.html. What it needs beside the learner's packages is in requirements-dev.txt. Nothing is executed:
+pictures and printed lines are those that the notebooks hold. A deck is written in tools/decks/; a lesson without one
+gets a page and a handout only.
 """
 
 import argparse
@@ -60,7 +61,9 @@ def build(paths, out, handouts=True):
         _write(out / name, (ROOT / "tools" / "templates" / name).read_bytes())
     _write(out / "index.html", _index(lessons, decks, out))
     if handouts and not browser:
-        lines.append("No PDF, because no Chromium was found: open a page in a browser and print it, it is made for that.")
+        lines.append(
+            "No PDF, as no Chromium was found: open a page in a browser and print it, it is made for that."
+        )
     return lines
 
 

@@ -20,6 +20,7 @@ from submission import work
 
 ROOT = Path(__file__).resolve().parent.parent
 START = 180  # seconds that TensorFlow may take to start, on an old laptop
+PATIENCE = 6  # times the seconds that an answer may compute, on a machine that does other things as well
 LARGEST_FILE = 25_000_000  # bytes; the largest lesson, run, has two million
 LARGEST_MESSAGE = 30_000_000  # bytes of one result
 SKIPPED = {".ipynb_checkpoints", "__MACOSX", "__pycache__"}
@@ -150,10 +151,10 @@ class Runner:
             for i, entry in enumerate(entries):
                 found, results, stopped = {}, [], ""
                 try:
-                    message = self._receive(connection, self.seconds if i else START)
+                    message = self._receive(process, connection, PATIENCE * self.seconds if i else START)
                     found = message if isinstance(message, dict) else {}
                     for _ in entry.cases if found.get("state") == "answer" else ():
-                        results.append(self._receive(connection, self.seconds))
+                        results.append(self._receive(process, connection, PATIENCE * self.seconds))
                 except Stopped as end:
                     stopped = str(end)
                 yield entry, found, results, stopped
@@ -168,7 +169,7 @@ class Runner:
         for entry in entries:
             jobs.append(dict(number=entry.number, name=entry.name, stub=entry.stub, cases=entry.cases))
         ours, theirs = self.context.Pipe(duplex=False)
-        process = self.context.Process(target=work, args=(theirs, sources, jobs), daemon=True)
+        process = self.context.Process(target=work, args=(theirs, sources, jobs, self.seconds), daemon=True)
         before = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT / "src", ROOT / "tools")))
         try:
@@ -180,14 +181,16 @@ class Runner:
         theirs.close()  # so that its end is seen
         return process, ours
 
-    def _receive(self, connection, seconds):
+    def _receive(self, process, connection, seconds):
         """The next message. Raises Stopped if it does not come in time, or not at all, or is none."""
         try:
             if not connection.poll(seconds):
                 raise Stopped("too slow")
             return json.loads(connection.recv_bytes(LARGEST_MESSAGE))
         except (EOFError, OSError, ValueError, RecursionError):
-            raise Stopped("ended Python") from None
+            process.join(1)
+            used_up = process.exitcode == -getattr(signal, "SIGXCPU", 0)
+            raise Stopped("too slow" if used_up else "ended Python") from None
 
 
 def _end(process):
@@ -335,15 +338,13 @@ def grade(path, file, runner):
     return graded
 
 
-def grade_all(folder, progress=None):
-    """Yields the Graded of each submission in a folder. progress: called with (file, how many are done, of how many)."""
+def grade_all(folder, paths):
+    """Yields the Graded of each of `paths`, submissions in a folder."""
     from exercises import answers
 
-    runner, paths = Runner(answers.SECONDS), submissions(folder)
-    for i, path in enumerate(paths):
+    runner = Runner(answers.SECONDS)
+    for path in paths:
         file = path.relative_to(folder).as_posix().encode("utf-8", "replace").decode("utf-8")
-        if progress:
-            progress(file, i, len(paths))
         yield grade(path, file, runner)
 
 

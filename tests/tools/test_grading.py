@@ -70,7 +70,10 @@ CLASS = {
     "all right 04.ipynb": (all_right("04"), ["right"] * 4),
     "stubs.ipynb": (lesson("02"), [STUB] * 4),
     "renamed to lesson 07.ipynb": (lesson("02", e_4=solved("02.4")), [STUB] * 3 + ["right"]),
-    "a mistake.ipynb": (one(e_1=solved("02.1", "int(inputs * ratio)", "round(inputs * ratio)")), ["wrong"] + [STUB] * 3),
+    "a mistake.ipynb": (
+        one(e_1=solved("02.1", "int(inputs * ratio)", "round(inputs * ratio)")),
+        ["wrong"] + [STUB] * 3,
+    ),
     "half.ipynb": (one(e_1=solved("02.1", "2 * wide * narrow + narrow + wide", "...")), ["not finished"] + [STUB] * 3),
     "other name.ipynb": (
         one(e_1=solved("02.1").replace("se_params", "mine")),
@@ -104,7 +107,7 @@ CLASS = {
     "execs.ipynb": (wrong_for("02.1", "exec('import os')"), ["not run"] + [STUB] * 3),
     "class tree.ipynb": (wrong_for("02.1", "().__class__.__base__.__subclasses__()"), ["not run"] + [STUB] * 3),
     "through NumPy.ipynb": (
-        wrong_for("02.1", f"np.save({PATH!r}, np.ones(3))", "return 1"),
+        wrong_for("02.1", f"np.savetxt({PATH!r}, np.ones(3))", "return 1"),
         ["wrong"] + [STUB] * 3,
     ),
     "reads solutions.ipynb": (

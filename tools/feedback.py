@@ -26,7 +26,8 @@ h1 { font-size: 1.6rem; line-height: 1.25; overflow-wrap: anywhere; } h2 { font-
 article { border: 1px solid var(--line); border-radius: .5rem; padding: 1rem 1.1rem; margin: 1rem 0;
   break-inside: avoid; }
 p { margin: .5rem 0 0; overflow-wrap: anywhere; } .sum { font-size: 1.25rem; }
-.state { font-weight: 600; } .right { color: var(--right); } .wrong { color: var(--wrong); } .open { color: var(--open); }
+.state { font-weight: 600; }
+.right { color: var(--right); } .wrong { color: var(--wrong); } .open { color: var(--open); }
 .muted { color: var(--muted); } summary { cursor: pointer; margin-top: .6rem; }
 pre { background: var(--soft); border-radius: .4rem; padding: .7rem .8rem; overflow-x: auto; white-space: pre-wrap;
   overflow-wrap: anywhere; font: .9rem/1.45 ui-monospace, Menlo, Consolas, monospace; }

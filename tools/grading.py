@@ -12,6 +12,7 @@ import re
 import signal
 from dataclasses import dataclass, field
 from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import numpy as np
@@ -184,8 +185,11 @@ class Runner:
     def _receive(self, process, connection, seconds):
         """The next message. Raises Stopped if it does not come in time, or not at all, or is none."""
         try:
-            if not connection.poll(seconds):
+            ready = wait([connection, process.sentinel], seconds)
+            if not ready:
                 raise Stopped("too slow")
+            if not connection.poll():  # a process that is gone may have left one behind that holds the line
+                raise EOFError
             return json.loads(connection.recv_bytes(LARGEST_MESSAGE))
         except (EOFError, OSError, ValueError, RecursionError):
             process.join(1)

@@ -7,8 +7,9 @@ import time
 import pytest
 
 import grading
+import hostile
 from exercises import EXERCISES, cell
-from grading import grade_all, table
+from grading import grade_all, submissions, table
 
 FOLDER_OF_SOURCES = os.path.dirname(grading.__file__)
 
@@ -95,7 +96,7 @@ CLASS = {
     ),
     "answer above the stub.ipynb": (notebook(EXERCISES["02.1"].solution, cell("02.1")), ["right"] + ["missing"] * 3),
     "None.ipynb": (wrong_for("02.1", "print(1)"), ["wrong"] + [STUB] * 3),
-    "raises.ipynb": (wrong_for("02.1", "return inputs / (ratio - ratio) + len((inputs,"[:37]), ["wrong"] + [STUB] * 3),
+    "raises.ipynb": (wrong_for("02.1", "return inputs / (ratio - ratio)"), ["wrong"] + [STUB] * 3),
     "endless.ipynb": (wrong_for("02.1", "while True:", "    pass"), ["too slow"] + [STUB] * 3),
     "endless in C.ipynb": (wrong_for("02.1", "return sum(range(10**13))"), ["too slow"] + [STUB] * 3),
     "stubborn.ipynb": (
@@ -145,12 +146,10 @@ def graded(tmp_path_factory):
         path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
     os.truncate(folder / "large.ipynb", grading.LARGEST_FILE + 1)
     (folder / ".hidden.ipynb").write_text("{}", encoding="utf-8")
-    start = time.perf_counter()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("exercises.answers.SECONDS", 1)
-        found = {one.file: one for one in grade_all(folder)}
-    print(f"{len(found)} files in {time.perf_counter() - start:.1f} s")
-    return found
+        patch.setattr(grading, "PATIENCE", 4)
+        return {one.file: one for one in grade_all(folder, submissions(folder))}
 
 
 def test_each_file_has_a_row_and_no_other(graded):
@@ -165,3 +164,69 @@ def test_marks(graded, file):
     else:
         assert [mark.state for mark in graded[file].marks] == expected, [mark.line for mark in graded[file].marks]
         assert not graded[file].problem
+
+
+def said(graded, file):
+    return graded[file].marks[0].line
+
+
+def test_a_learner_reads_what_the_check_would_say(graded):
+    assert said(graded, "a mistake.ipynb").endswith("127: the bottleneck is rounded down, not to the nearest.")
+    assert said(graded, "None.ipynb").endswith("gave None, not 868: is a return missing, or is the result printed?")
+    assert said(graded, "raises.ipynb").endswith('in the line "return inputs / (ratio - ratio)".')
+    assert said(graded, "endless.ipynb").endswith("is there a loop that never ends?")
+    assert "line 7 of its cell" in said(graded, "syntax.ipynb")
+    assert "it needs os" in said(graded, "imports os.ipynb") and "it uses open" in said(graded, "opens.ipynb")
+    assert "no file may be written" in said(graded, "through NumPy.ipynb")
+    assert "no file may be read" in said(graded, "reads solutions.ipynb")
+    assert "MemoryError" in said(graded, "memory.ipynb")
+
+
+def test_nothing_of_a_notebook_was_written(graded):
+    assert not os.path.exists(PATH)
+
+
+def test_the_table_has_a_row_for_each_file_and_no_formula(graded):
+    rows = table(list(graded.values()))
+    assert [row["file"] for row in rows] == [file.replace("=formula", "'=formula") for file in graded]
+    row = next(row for row in rows if row["file"] == "helper.ipynb")
+    assert row == {
+        **dict(file="helper.ipynb", lesson="02", right=1, of=4, problem=""),
+        **{"exercise 1": STUB, "exercise 2": "right", "exercise 3": STUB, "exercise 4": STUB, "exercise 5": ""},
+    }
+
+
+# ---------------------------------------------------------------- the process
+
+
+def outcome(monkeypatch, tmp_path, work):
+    """How a notebook of lesson 02 is marked whose process does this instead."""
+    monkeypatch.setattr(grading, "work", work)
+    monkeypatch.setattr(grading, "PATIENCE", 2)
+    entries = [EXERCISES["02.1"], EXERCISES["02.2"]]
+    runner = grading.Runner(seconds=1)
+    return [grading.judge(*outcome) for outcome in runner.run([str(tmp_path / "trace")], entries)]
+
+
+@pytest.mark.parametrize("work", [hostile.ends, hostile.no_json, hostile.pickles, hostile.too_large])
+def test_a_process_that_misbehaves_gets_no_mark_and_runs_nothing_here(monkeypatch, tmp_path, work):
+    marks = outcome(monkeypatch, tmp_path, work)
+    assert [mark.state for mark in marks] == ["ended Python"] * 2
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_flood_of_claims_is_no_mark(monkeypatch, tmp_path):
+    assert "right" not in [mark.state for mark in outcome(monkeypatch, tmp_path, hostile.floods)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_what_a_process_leaves_behind_is_ended(monkeypatch, tmp_path):
+    outcome(monkeypatch, tmp_path, hostile.leaves_a_child)
+    time.sleep(2.5)
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_nothing_passes_the_fence(monkeypatch, tmp_path):
+    mark = outcome(monkeypatch, tmp_path, hostile.tries_everything)[0]
+    assert mark.line == "✗ 02.1 x was not run: nothing went through."

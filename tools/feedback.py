@@ -22,7 +22,8 @@ STYLE = """\
   --muted: #b4bac0; --right: #6fd49b; --wrong: #ff9c86; --open: #e6c65c; } }
 body { font: 1.0625rem/1.55 system-ui, sans-serif; color: var(--text); background: var(--page); max-width: 46rem;
   margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-h1 { font-size: 1.6rem; line-height: 1.25; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin: 0; }
+h1 { font-size: 1.6rem; line-height: 1.25; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
+article h2 { margin: 0; }
 article { border: 1px solid var(--line); border-radius: .5rem; padding: 1rem 1.1rem; margin: 1rem 0;
   break-inside: avoid; }
 p { margin: .5rem 0 0; overflow-wrap: anywhere; } .sum { font-size: 1.25rem; }
@@ -75,7 +76,7 @@ def _article(mark, title):
 
     said = re.sub(rf"^\S {re.escape(mark.number)} ", "", mark.line)
     parts = [f"<h2>{mark.number} · {html.escape(title)}</h2>", f"<p>{_state(mark.state)}</p>"]
-    parts.append(f"<p>{html.escape(said[:1].upper() + said[1:])}</p>")
+    parts.append(f"<p>{html.escape(said)}</p>")
     if mark.state not in ("right", "not run", "not judged", "missing"):
         parts.append(f'<p class="muted">A hint: {html.escape(find(mark.number).hints[0])}</p>')
     if mark.source:

@@ -178,7 +178,7 @@ def without_telling(source):
     source = _without_comments("\n".join(lines))
     texts = _telling_texts(ast.parse(source))
     for node in sorted(texts, key=lambda node: (node.lineno, node.col_offset), reverse=True):
-        source = _replaced(source, node, f'unseal("{seal(node.value)}")')
+        source = _replaced(source, node, _sealed(node))
     return f"from exercises.sealed import unseal\n\n{source}" if texts else source
 
 
@@ -192,15 +192,40 @@ def _without_comments(source):
 
 
 def _telling_texts(tree):
-    """The texts in a call of `show`: what the picture shows, its headline; not single words such as labels."""
+    """The texts in calls of `show`: what a picture shows, its headline. Single words, such as labels, are none."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "show":
-            for part in ast.walk(node):
-                if isinstance(part, ast.Constant) and isinstance(part.value, str) and len(part.value.split()) >= 5:
+            parts = list(ast.walk(node))
+            inside = {id(inner) for part in parts if isinstance(part, ast.JoinedStr) for inner in ast.walk(part)}
+            for part in parts:
+                whole = isinstance(part, ast.JoinedStr) or id(part) not in inside
+                if whole and len(_template(part)[0].split()) >= 5:
                     found[part.lineno, part.col_offset] = part
-    inside = [part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)]
-    return [node for node in found.values() if node not in inside]
+    return list(found.values())
+
+
+def _template(node):
+    """A text, plain or an f-string, as a template for `format` and the code of its values; empty for anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value, []
+    template, values = "", []
+    for part in node.values if isinstance(node, ast.JoinedStr) else []:
+        if isinstance(part, ast.Constant):
+            template += part.value.replace("{", "{{").replace("}", "}}")
+            continue
+        spec = "".join(getattr(piece, "value", "") for piece in getattr(part.format_spec, "values", []))
+        conversion = f"!{chr(part.conversion)}" if part.conversion > 0 else ""
+        template += f"{{{conversion}:{spec}}}" if spec else f"{{{conversion}}}"
+        values.append(ast.unparse(part.value))
+    return template, values
+
+
+def _sealed(node):
+    """The code that gives a text again."""
+    template, values = _template(node)
+    code = f'unseal("{seal(template)}")'
+    return f"{code}.format({', '.join(values)})" if isinstance(node, ast.JoinedStr) else code
 
 
 def _replaced(source, node, text):
@@ -208,7 +233,7 @@ def _replaced(source, node, text):
     lines = source.encode("utf-8").splitlines(keepends=True)
     first, last = node.lineno - 1, node.end_lineno - 1
     before, after = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
-    lines[first : last + 1] = [before + text.encode("ascii") + after]
+    lines[first : last + 1] = [before + text.encode("utf-8") + after]
     return b"".join(lines).decode("utf-8")
 
 

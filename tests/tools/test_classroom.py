@@ -127,17 +127,14 @@ def test_what_tells_is_taken_out_of_code():
     assert without_telling("x = '# no comment'") == "x = '# no comment'"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '"Öne bar, which is the tallest"',
-        '"Two lines that " "are one: {text}"',
-        """f"Of all {n:,} bars, {', '.join(names)!r} are the {'tallest':>9}, in {{sets}}"""",
-    ],
-)
+TEXTS = ['"Öne bar, which is the tallest"', '"Two lines that " "are one: {text}"']
+TEXTS.append("f\"Of all {n:,} bars the tallest are {', '.join(names)!r:>9}, in {{sets}}\"")
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_a_picture_in_words_comes_back_when_the_cell_runs(text):
     told = without_telling(f"show(3, alt={text})")
-    assert "tallest" not in told.replace("'tallest'", "") and "lines that" not in told
+    assert "tallest" not in told and "lines that" not in told
     said = []
     scope = dict(show=lambda fig, alt: said.append(alt), n=1234, names=["ä", "b"])
     exec(class_copies.SEALED, scope)

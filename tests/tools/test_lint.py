@@ -105,7 +105,7 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("no_stderr", stream("stderr", "a warning"), "a warning"),
     ("images_have_alt", change(PICTURE, outputs=[bare_picture]), "alt ''"),
     ("images_have_alt", change(PICTURE, outputs=[short_alt]), "alt 'a figure'"),
-    ("setup_cell_is_the_same", text(2, "import os", "import os, time"), "--setup-cell"),
+    ("setup_cell_is_the_same", text(2, "import os\n", "import os, time\n"), "--setup-cell"),
     ("setup_cell_is_the_same", lambda n: n.nb.cells[2].metadata.pop("tags"), "tag it"),
     ("setup_cell_is_the_same", text(CODE, "import numpy", "sys.path.append('..')\nimport numpy"), "outside the setup"),
     ("few_cells_exempt", lambda n: [c.metadata.update(tags=["nbval-skip"]) for _, c in n.code[1:3]], "3 of 6"),

@@ -12,7 +12,17 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-EXPERIMENTS = ("depthwise", "squeeze_excitation", "gates", "compound", "scaling", "transfer", "latency", "export")
+EXPERIMENTS = (
+    "depthwise",
+    "squeeze_excitation",
+    "gates",
+    "compound",
+    "scaling",
+    "transfer",
+    "latency",
+    "export",
+    "files",
+)
 
 
 def protocol(name):

@@ -1,0 +1,195 @@
+"""One network in every format: size, time, accuracy, and the answers that it wins and loses, against plain Keras.
+
+    python src/measure.py files            writes data/measured/files.csv (a quarter of an hour on two free cores)
+    python src/measure.py files --quick    the same with 20 images and one round; writes nothing
+
+Protocol, written before the first row
+- Networks: `lite0` with ImageNet weights and the graph of `b0` with random ones, at 224 pixels; `small`, trained on
+  CIFAR-10, at 32. The classifier of `b0` is sharpened: 8 bits would round 1,000 equal probabilities to nothing.
+- Formats: FORMATS, each written from the folded network by `export.save` and run by `export.load`, which takes one
+  image at a time with LiteRT; OpenVINO reads the ONNX file and computes in 32 bits. Ranges for 8 bits are taken from
+  the first CALIBRATION training images of CIFAR-10 and, at 224 pixels, the photos.
+- Time: batches of 1 and 16, all formats of a network in turns; `ratio` is to `Keras`, a tf.function on the network as
+  it is, in the same round. peak_gmacs_s and copy_gb_s say what the machine did meanwhile.
+- Accuracy: top-1 on the 1,000 shipped test images of CIFAR-10; for `lite0` that of a classifier at 96 pixels, the
+  network with a linear head that is computed from the shipped training images. `won` answers are right here and wrong
+  in Keras, `lost` ones the reverse: their difference decides, `agreement` is the share of equal answers in %.
+- `max_difference`: the largest difference of a probability on the last images of the calibration.
+To renew the table, delete it. Needs the packages of requirements-extras.txt; without openvino its rows are missing.
+"""
+
+import sys
+import tempfile
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import export
+from architecture import EfficientNet
+from datasets import PHOTOS, cifar10, photo
+from experiments.clock import machine, ratios, speeds, summary, take_turns
+from experiments.loop import in_parts, resized
+from experiments.table import fill_at_once
+from weights import pretrained, small
+
+NETWORKS, BATCHES = ("lite0", "b0", "small"), (1, 16)
+CALIBRATION, JUDGED_AT = 100, 96
+ROUNDS, SPAN = 9, 0.2
+FILES = {  # name -> (ending, what save gets as `quantize`)
+    "LiteRT": (".tflite", None),
+    "LiteRT float16": (".tflite", "float16"),
+    "LiteRT dynamic range": (".tflite", "dynamic range"),
+    "LiteRT int8": (".tflite", "int8"),
+    "LiteRT integer only": (".tflite", "integer only"),
+    "ONNX": (".onnx", None),
+}
+FORMATS = ("Keras", "Keras, model.predict", "Keras, folded", "Keras, folded and frozen", *FILES, "OpenVINO")
+
+# ---------------------------------------------------------------- networks
+
+
+def linear_head(features, labels, shrinkage=0.1):
+    """Kernel and bias of the softmax layer that linear discriminant analysis gives (Fisher 1936): (c, k), (k,).
+
+    All classes share one covariance; `shrinkage` of it is replaced by a multiple of the identity, because there are
+    hardly more images than features. Classes are taken as equally frequent.
+    """
+    x = np.asarray(features, "float64")
+    means = np.stack([x[labels == k].mean(0) for k in range(labels.max() + 1)])
+    centred = x - means[labels]
+    covariance = centred.T @ centred / (len(x) - len(means))
+    level = shrinkage * np.trace(covariance) / len(covariance)
+    kernel = np.linalg.solve((1 - shrinkage) * covariance + level * np.eye(len(covariance)), means.T)
+    return kernel.astype("float32"), (-0.5 * (means.T * kernel).sum(0)).astype("float32")
+
+
+def classifier(images=None):
+    """Lite0 as a classifier for CIFAR-10 at JUDGED_AT pixels, from the shipped training images or the first of them."""
+    (x, y), _ = cifar10()
+    body = pretrained("lite0", include_top=False, resolution=JUDGED_AT)
+    body = keras.Model(body.input, keras.layers.GlobalAveragePooling2D()(body.output))
+    features = in_parts(export.compiled(body), resized(x[:images], JUDGED_AT), 100)
+    predictions = keras.layers.Dense(10, activation="softmax", name="predictions")
+    model = keras.Model(body.input, predictions(body.output), name="cifar10_classifier")
+    predictions.set_weights(linear_head(features, y[:images]))
+    return model
+
+
+def timed(network):
+    """The network whose size and time are measured."""
+    if network != "b0":
+        return pretrained(network) if network == "lite0" else small()
+    keras.utils.set_random_seed(0)
+    model = EfficientNet("b0")
+    kernel, bias = model.get_layer("predictions").get_weights()
+    model.get_layer("predictions").set_weights([100 * kernel, bias])
+    return model
+
+
+def calibration(size):
+    """Images for the ranges of 8 bits, float32 (n, size, size, 3), pixels 0 to 255."""
+    images = resized(cifar10()[0][0][:CALIBRATION], size).astype("float32")
+    if size < 200:
+        return images
+    return np.concatenate([images, np.stack([photo(name, size) for name in PHOTOS]).astype("float32")])
+
+
+# ---------------------------------------------------------------- formats
+
+
+def traced(model):
+    """Images -> probabilities by a tf.function on the model, whose weights stay variables."""
+    tf = export.tensorflow_module()
+    call = tf.function(lambda images: model(images, training=False), autograph=False, reduce_retracing=True)
+    return lambda images: call(tf.convert_to_tensor(images, "float32")).numpy()
+
+
+def openvino(path):
+    """Images -> probabilities by OpenVINO, from an ONNX file."""
+    from openvino import Core
+
+    network = Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return lambda images: network(images.astype("float32"))[0]
+
+
+def runners(model):
+    """Every format of a model: its name -> (function images -> probabilities, bytes of its file or "")."""
+    folded, few = export.fold(model), calibration(model.input_shape[1])
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        found = {
+            "Keras": (traced(model), export.save(model, folder / "model.keras")),
+            "Keras, model.predict": (lambda x: model.predict(x, verbose=0), ""),
+            "Keras, folded": (traced(folded), export.save(folded, folder / "folded.keras")),
+            "Keras, folded and frozen": (export.compiled(folded), ""),
+        }
+        for name, (ending, quantize) in FILES.items():
+            path = folder / f"{name}{ending}"
+            size = export.save(folded, path, few if export.QUANTIZE.get(quantize) else None, quantize)
+            found[name] = export.load(path), size
+        if find_spec("openvino"):
+            found["OpenVINO"] = openvino(folder / "ONNX.onnx"), found["ONNX"][1]
+    return found
+
+
+# ---------------------------------------------------------------- the table
+
+
+def judge(network, images=None):
+    """What each format of a network answers on the test images, {name: columns}; of `b0`, which knows nothing, {}."""
+    if network == "b0":
+        return {}
+    model = classifier(images) if network == "lite0" else small()
+    x, y = (part[:images] for part in cifar10()[1])
+    x = resized(x, model.input_shape[1])
+    guesses = {name: in_parts(run, x, 100).argmax(-1) for name, (run, _) in runners(model).items()}
+    return {name: compared(guess, guesses["Keras"], y) for name, guess in guesses.items()}
+
+
+def compared(guesses, before, labels):
+    """Accuracy of guesses, and how they differ from those `before`: the columns of a row."""
+    right, was_right = guesses == labels, before == labels
+    return dict(
+        top1=round(100 * float(right.mean()), 2),
+        won=int((right & ~was_right).sum()),
+        lost=int((was_right & ~right).sum()),
+        agreement=round(100 * float((guesses == before).mean()), 2),
+        test_images=len(labels),
+    )
+
+
+def measure(images=None, rounds=ROUNDS, networks=NETWORKS):
+    """Everything. Returns a row of each network, batch and format, a dict."""
+    rows, (peak, work) = [], machine()
+    packages = [name for name in ("ai-edge-litert", "onnxruntime", "openvino") if find_spec(name.replace("-", "_"))]
+    versions = {name: version(name) for name in packages}
+    for network in networks:
+        answers, model = judge(network, images), timed(network)
+        found, x = runners(model), calibration(model.input_shape[1])[-max(BATCHES) :]
+        expected = found["Keras"][0](x)
+        for batch in BATCHES:
+            calls = [partial(run, x[:batch]) for run, _ in found.values()]
+            times = take_turns([*peak, *calls], rounds, SPAN, f"{network}, batches of {batch}")
+            for (name, (run, size)), seconds in zip(found.items(), times[2:]):
+                row = dict(network=network, batch=batch, format=name, file_bytes=size)
+                row |= dict(max_difference=float(f"{np.abs(run(x) - expected).max():.3g}")) | answers.get(name, {})
+                rows.append(row | summary(seconds) | ratios(seconds, times[2]) | speeds(times[:2], work) | versions)
+    return rows
+
+
+def main(quick=False):
+    """Fills the table, in one run. Ends with a line if a runtime is missing."""
+    for ending in export.EXTRAS:
+        if line := export.missing(ending):
+            sys.exit(line)
+    if not find_spec("openvino"):
+        print("openvino is not installed, so its rows are left out; pip install openvino", flush=True)
+    if quick:
+        for row in measure(20, 1, ["lite0"]):
+            print(row)
+    else:
+        fill_at_once("files", measure)

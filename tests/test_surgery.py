@@ -1,4 +1,4 @@
-"""Surgery: gates and batch norm statistics, compared with NumPy, with a network that has no gates, and with a theorem."""
+"""Surgery: gates and batch norm statistics, against NumPy, a network without gates, and a theorem."""
 
 import keras
 import numpy as np

@@ -12,17 +12,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-EXPERIMENTS = (
-    "depthwise",
-    "squeeze_excitation",
-    "gates",
-    "compound",
-    "scaling",
-    "transfer",
-    "finetuning",
-    "clocks",
-    "export",
-)
+EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export")
 
 
 def protocol(name):

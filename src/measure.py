@@ -12,7 +12,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-EXPERIMENTS = ("depthwise", "squeeze_excitation", "compound", "scaling", "transfer", "latency", "export")
+EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export")
 
 
 def protocol(name):
@@ -33,9 +33,6 @@ def parse(arguments):
         if name == "scaling":
             shapes = ("depth", "width", "resolution", "compound")
             command.add_argument("--shapes", nargs="+", choices=shapes, default=shapes, help="these alone")
-        if name == "transfer":
-            command.add_argument("--weights", choices=("lite", "imagenet"), default="lite", help="Lite, or B0 to B2")
-            command.add_argument("--full", action="store_true", help="all 50,000 + 10,000 images: takes days")
     return parser.parse_args(arguments)
 
 

@@ -20,6 +20,7 @@ from PIL import Image
 
 from architecture import EfficientNet, find_scale, is_number, require
 from datasets import CACHE, DATA, PathLike, centre_square, class_names, photo, rgb
+from mini import SMALL
 
 LITE_SHA256 = {  # of the files that tools/convert_lite.py writes; only lite0 is part of the repository
     "lite0": "6cdddde0373c22b8517d96da2f6882acb57f2cd56ec7105eebdb1fe1b800375d",
@@ -62,6 +63,16 @@ def pretrained(
         arrays = _without_normalization(arrays, scale.baseline, complaint)
     model = EfficientNet(variant if resolution is None else replace(scale, resolution=resolution), 1000, include_top)
     _assign(model, arrays, complaint)
+    return model
+
+
+def small() -> keras.Model:
+    """SMALL of mini.py as `python src/train.py` trained it on CIFAR-10: images (n, 32, 32, 3), pixels 0 to 255.
+
+    Raises as `pretrained` does.
+    """
+    path, model = DATA / "small.npz", EfficientNet(SMALL, classes=10)
+    _assign(model, _read(path), f"{str(path)!r} does not fit SMALL")
     return model
 
 

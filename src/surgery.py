@@ -1,0 +1,115 @@
+"""Operations on a trained network, which answer what a part of it does: other gates in place of its own, and batch norm
+statistics measured anew. Each returns a copy or numbers; the network stays as it is.
+
+    found = gates(network, images)                      block -> (n, channels): how loud each channel is, 0 to 1
+    halved = with_gates(network, half)                  a copy in which every gate is one half
+    renewed = recalibrated(halved, training_images)     the same, with the statistics that belong to such gates
+"""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import layers
+
+Rule = Callable[[str, keras.KerasTensor], keras.KerasTensor]
+
+# ---------------------------------------------------------------- gates
+
+
+def gates(model: keras.Model, images: np.ndarray, batch: int = 250) -> dict[str, np.ndarray]:
+    """The gates of every block with squeeze-and-excitation: a dict, name of the block -> (n, channels), 0 to 1.
+
+    images: (n, height, width, channels), pixels 0 to 255. `model` is one of `architecture.EfficientNet`.
+    """
+    outputs = {_block(layer): layer.output for layer in model.layers if layer.name.endswith("se_expand")}
+    inside = keras.Model(model.input, outputs)
+    parts = [inside(part, training=False) for part in _parts(images, batch)]
+    return {block: np.concatenate([part[block] for part in parts])[:, 0, 0] for block in outputs}
+
+
+def with_gates(model: keras.Model, rule: Rule) -> keras.Model:
+    """A copy of the model whose blocks multiply by `rule(block, gate)` instead of by their gate.
+
+    block: its name, as in `gates`; gate: (batch, 1, 1, channels), and so is what the rule returns. See `own`, `half`,
+    `one`, `of_next_image` and `fixed`.
+    """
+
+    def call(layer, *args, **kwargs):
+        if not layer.name.endswith("se_excite"):
+            return layer(*args, **kwargs)
+        maps, gate = args[0]
+        return layer([maps, rule(_block(layer), gate)])
+
+    return _with_weights_of(model, keras.models.clone_model(model, call_function=call))
+
+
+def own(block, gate):
+    """The rule that changes nothing."""
+    return gate
+
+
+def half(block, gate):
+    """The rule of a gate that is one half, whatever the image."""
+    return 0 * gate + 0.5
+
+
+def one(block, gate):
+    """The rule of a gate that is wide open, as if there were none."""
+    return 0 * gate + 1.0
+
+
+def of_next_image(block, gate):
+    """The rule by which each image of a batch gets the gates of the next one: real gates, only not its own."""
+    return keras.ops.roll(gate, -1, axis=0)
+
+
+def fixed(values: dict[str, np.ndarray]) -> Rule:
+    """The rule of gates that are the same for every image; values: name of the block -> (channels,)."""
+    return lambda block, gate: 0 * gate + values[block]
+
+
+# ---------------------------------------------------------------- batch norm
+
+
+def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 250) -> keras.Model:
+    """A copy whose batch normalizations have the statistics of these images; no weight is trained.
+
+    Mean and variance are averages over batches of `batch` images, each seen as training would see it but without
+    dropout ("precise BN": Wu & Johnson 2021, arXiv:2105.07576, section 3). images: (n, height, width, channels).
+    """
+
+    def call(layer, *args, **kwargs):
+        measured = isinstance(layer, layers.BatchNormalization)
+        return layer(*args, **kwargs, training=True) if measured else layer(*args, **kwargs)
+
+    observer = _with_weights_of(model, keras.models.clone_model(model, call_function=call))
+    norms = [layer for layer in observer.layers if isinstance(layer, layers.BatchNormalization)]
+    for norm in norms:
+        norm.trainable = True  # a frozen one would not look at the batch
+    for count, part in enumerate(_parts(images, batch)):
+        for norm in norms:
+            norm.momentum = count / (count + 1)  # then the moving average is the plain mean over the batches so far
+        observer(part)
+    return _with_weights_of(observer, keras.models.clone_model(model))
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def _block(layer):
+    """block2a of block2a_se_expand."""
+    return layer.name.split("_")[0]
+
+
+def _parts(images, batch):
+    """Images in nearly equal parts of at most `batch`."""
+    return np.array_split(images, -(-len(images) // batch))
+
+
+def _with_weights_of(model, copy):
+    """`copy` with the weights of the layers of the same name: its layers may stand in another order."""
+    for layer in model.layers:
+        if layer.weights:  # an input may be called otherwise
+            copy.get_layer(layer.name).set_weights(layer.get_weights())
+    return copy

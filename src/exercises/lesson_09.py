@@ -1,10 +1,10 @@
-"""Lesson 08: reading the paper again."""
+"""Lesson 09: reading the paper again."""
 
 from exercises.cards import enter_cards
 
 
 def compared(leads, margin):
-    """The oracle of 08.4: counts the leads that are large enough, on either side."""
+    """The oracle of 09.4: counts the leads that are large enough, on either side."""
     wins = sum(lead >= margin for lead in leads)
     losses = sum(-lead >= margin for lead in leads)
     if not leads or 0 < wins < len(leads):
@@ -14,7 +14,7 @@ def compared(leads, margin):
 
 enter_cards(
     '''
-08.1 recall: Does a count agree with a printed number?
+09.1 recall: Does a count agree with a printed number?
 def agrees(value, printed):
     """Whether `value`, rounded to as many decimals as the string `printed` shows, is the printed number."""
     decimals = «len(printed.partition(".")[2])»
@@ -39,7 +39,7 @@ def agrees(value, printed):
   # rounded to the one decimal of 0.7 it is 0.7
 ✓ B1's 0.687 is 0.7, but not 0.70.
 
-08.2 modify: A comparison at equal MACs
+09.2 modify: A comparison at equal MACs
 def gap(macs, top1, rival_macs, rival_top1):
     """By how many points a network beats its rivals at its own MACs; negative if it loses.
 
@@ -72,7 +72,7 @@ def gap(macs, top1, rival_macs, rival_top1):
 ✗ not x[0] <= np.log(macs) <= x[-1] -> np.log(macs) > x[-1] # there are rivals on one side only, so None: look below too
 ✓ compared at equal MACs, and silent where there is nothing to compare with.
 
-08.3 build: A network by another scaling rule
+09.3 build: A network by another scaling rule
 def scaled(growth, width_share):
     """MACs and activations of a B0 that is scaled by another rule than equation 3.
 
@@ -102,7 +102,7 @@ def scaled(growth, width_share):
   # both are right, their order is not: MACs, then activations
 ✓ five networks by five rules; the more goes into width, the fewer activations there are.
 
-08.4 decide: Which network is better?
+09.4 decide: Which network is better?
 def better(ours, theirs, margin):
     """Decides which network is better: "ours", "theirs", or "undecided".
 

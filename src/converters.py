@@ -52,15 +52,21 @@ def onnx(graph: keras.Model) -> bytes:
     return found.SerializeToString()
 
 
-def litert(graph: keras.Model, calibration: np.ndarray | None = None) -> bytes:
-    """A .tflite file, for one image at a time; of 8-bit integers if there are images for calibration."""
+def litert(graph: keras.Model, quantize: str | None = None, calibration: np.ndarray | None = None) -> bytes:
+    """A .tflite file, for one image at a time; `quantize` and `calibration` are those of `export.save`."""
     tf = tensorflow_module()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen(graph, batch=1)], tf.Module())
     if calibration is not None:
         _require_finite(converter.convert(), calibration)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]  # alone, this is the dynamic range
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if calibration is not None:
         converter.representative_dataset = lambda: ([image[None]] for image in calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]  # or an error: no layer stays float
+    if quantize == "integer only":
+        converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
 
 

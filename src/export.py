@@ -32,7 +32,9 @@ EXTRAS = {".keras": (), ".tflite": ("ai_edge_litert",), ".onnx": ("onnx", "tf2on
 ENDINGS = f"a name that ends in {', '.join(EXTRAS)}"
 UNKNOWN_SIZE = 224  # pixels of the trial image, where a model takes any
 TOLERANCE = {"float16": 0.05, "bfloat16": 0.2, "int8": 0.75}  # what rounding may cost, as a part of all outputs (RMS)
+TOLERANCE |= {"dynamic range": 0.75, "integer only": 0.75}
 FLOAT32 = 1e-3  # the same for all other types
+QUANTIZE = {"float16": False, "dynamic range": False, "int8": True, "integer only": True}  # which need calibration
 
 # ---------------------------------------------------------------- rewriting the graph
 
@@ -171,22 +173,36 @@ def _copy_state(layer, copied):
 # ---------------------------------------------------------------- files
 
 
-def save(model: keras.Model, path: str | os.PathLike, calibration: np.ndarray | None = None) -> int:
+def save(
+    model: keras.Model,
+    path: str | os.PathLike,
+    calibration: np.ndarray | None = None,
+    quantize: str | None = None,
+) -> int:
     """Writes a model as .keras, .tflite or .onnx, by the ending of `path`, whole or not at all. Returns its bytes.
 
     The file gets its name only once it has run in its own runtime and answered as the model does in inference; where
-    that runtime is not installed, a warning says so. `calibration`, images (n, height, width, channels) in pixels 0 to
-    255, makes a .tflite of 8-bit integers: the range of each map is taken from these images. A .tflite takes one image
-    at a time, the others any number. Raises, in one line, ValueError for arguments that cannot be used and for a file
+    that runtime is not installed, a warning says so. A .tflite takes one image at a time, the others any number.
+    `quantize` makes a .tflite smaller: "float16" halves its weights; "dynamic range" gives them 8 bits, and maps get
+    theirs anew for each image; "int8" computes in 8-bit integers throughout; "integer only" takes and gives them, too.
+    The last two take the range of each map from `calibration`, images (n, height, width, channels) in pixels 0 to 255;
+    calibration alone means "int8". Raises, in one line, ValueError for arguments that cannot be used and for a file
     that does not run or answers otherwise, ImportError for what is not installed, RuntimeError for another backend.
     """
     ending, path, graph = _ending(path), Path(path), _graph(model)
+    quantize = quantize or (None if calibration is None else "int8")
     require(path.parent.is_dir(), "path", str(path), "a name in a folder that exists")
     if ending == ".tflite":
         fixed = None not in graph.inputs[0].shape[1:]
         require(fixed, "the model's input shape", graph.inputs[0].shape, "a known size for a .tflite file")
     if calibration is not None:
         calibration = _calibration(calibration, graph, ending)
+    if quantize is not None:
+        require(
+            quantize in QUANTIZE and ending == ".tflite", "quantize", quantize, f"{', '.join(QUANTIZE)}, of a .tflite"
+        )
+        needed = "images of the kind that it will see" if QUANTIZE[quantize] else f"None, for {quantize!r}"
+        require((calibration is not None) == QUANTIZE[quantize], "calibration", type(calibration).__name__, needed)
     if ending != ".keras":
         tensorflow_module()
         _require_installed(EXTRAS[ending][:-1])  # the runtime can wait
@@ -196,11 +212,11 @@ def save(model: keras.Model, path: str | os.PathLike, calibration: np.ndarray | 
             if ending == ".keras":
                 model.save(trial)
             else:
-                trial.write_bytes(onnx(graph) if ending == ".onnx" else litert(graph, calibration))
+                trial.write_bytes(onnx(graph) if ending == ".onnx" else litert(graph, quantize, calibration))
         if line := missing(trial):
             warnings.warn(f"{path.name} is written, but was never run. {line}", stacklevel=2)
         else:
-            _verify(trial, model, calibration)
+            _verify(trial, model, quantize, calibration)
         content = trial.read_bytes()
     write_atomically(path, lambda file: file.write(content))
     return len(content)
@@ -218,7 +234,7 @@ def _calibration(images, graph, ending):
     return images.astype(graph.inputs[0].dtype)
 
 
-def _verify(path, model, calibration):
+def _verify(path, model, quantize, calibration):
     """ValueError unless the file runs and answers as the model does in inference, up to rounding."""
     shape, dtype = model.inputs[0].shape[1:], model.inputs[0].dtype
     size = [UNKNOWN_SIZE if n is None else n for n in shape]
@@ -229,7 +245,7 @@ def _verify(path, model, calibration):
         found = load(path)(images)
         (expected,) = keras.tree.flatten(model(images, training=False))
     expected = keras.ops.convert_to_numpy(expected).astype("float64")
-    types = {"int8"} if calibration is not None else {layer.compute_dtype for layer in model.layers}
+    types = {quantize, *(layer.compute_dtype for layer in model.layers)}
     tolerance = max(TOLERANCE.get(name, FLOAT32) for name in types)
     if found.shape != expected.shape:
         raise ValueError(f"{written} gives shape {found.shape}, the model {expected.shape}.")
@@ -295,16 +311,27 @@ def _open_litert(path):
     interpreter = Interpreter(model_content=path.read_bytes(), num_threads=os.cpu_count())
     interpreter.allocate_tensors()
     (start,), (end,) = interpreter.get_input_details(), interpreter.get_output_details()
+    integers = start["quantization"][0] > 0  # scale and zero point of its ends, 0 where they are no such integers
 
     def run(images):
         found = []
         for image in images:
-            interpreter.set_tensor(start["index"], image[None])
+            interpreter.set_tensor(start["index"], (_to_integers(image, start) if integers else image)[None])
             interpreter.invoke()
             found.append(interpreter.get_tensor(end["index"])[0])
-        return np.stack(found)
+        return _from_integers(np.stack(found), end) if integers else np.stack(found)
 
-    return _guarded(run, start["shape"][1:].tolist(), start["dtype"])
+    return _guarded(run, start["shape"][1:].tolist(), "float32" if integers else start["dtype"])
+
+
+def _to_integers(image, end):
+    (scale, zero), limits = end["quantization"], np.iinfo(end["dtype"])
+    return np.clip(np.round(image / scale) + zero, limits.min, limits.max).astype(end["dtype"])
+
+
+def _from_integers(numbers, end):
+    scale, zero = end["quantization"]
+    return (numbers.astype("float32") - zero) * np.float32(scale)
 
 
 def _guarded(run, shape, dtype):

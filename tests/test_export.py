@@ -131,6 +131,32 @@ def test_a_litert_file_of_integers_is_one(ending, tiny, tmp_path):
     assert set(large) <= {np.int8, np.int32}
 
 
+@pytest.mark.parametrize("ending", formats(".tflite"))
+@pytest.mark.parametrize(
+    "quantize, calibrated, bytes_a_weight, off",
+    [
+        ("float16", False, 2, 0.02),
+        ("dynamic range", False, 1, 0.1),
+        ("int8", True, 1, 0.1),
+        ("integer only", True, 1, 0.1),
+    ],
+)
+def test_each_way_to_quantize_makes_a_smaller_file_that_agrees(
+    ending, quantize, calibrated, bytes_a_weight, off, tmp_path
+):
+    from ai_edge_litert.interpreter import Interpreter
+
+    wide = model_of(lambda x: layers.Dense(5, "softmax")(layers.Flatten()(layers.Conv2D(64, 9)(x))))
+    path = tmp_path / f"a{ending}"
+    size = export.save(wide, path, SMALL if calibrated else None, quantize)
+    assert size == path.stat().st_size and abs(size / wide.count_params() - bytes_a_weight) < 0.3
+    found = export.load(path)(SMALL)
+    assert found.dtype == "float32" and 0 < np.abs(found - values(wide, SMALL)).max() < off
+    (start,), (end,) = (getattr(Interpreter(str(path)), f"get_{each}_details")() for each in ("input", "output"))
+    ends = np.int8 if quantize == "integer only" else np.float32
+    assert (start["dtype"], end["dtype"]) == (ends, ends)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", formats(".tflite", ".onnx"))
 def test_the_photos_have_the_same_top_1_outside_keras(ending, tmp_path):
@@ -365,6 +391,16 @@ class Uncopied(layers.Layer):
         (lambda t, d: export.save(t, d / "a.tflite", IMAGES * 2), "range of calibration is"),
         (lambda t, d: export.save(t, d / "a.tflite", IMAGES - 99), "range of calibration is '-99 to"),
         (lambda t, d: export.save(t, d / "a.tflite", IMAGES * np.nan), "the range of calibration is 'nan to nan"),
+        (
+            lambda t, d: export.save(t, d / "a.tflite", None, "int4"),
+            "quantize is 'int4'; allowed: float16, dynamic range",
+        ),
+        (lambda t, d: export.save(t, d / "a.onnx", None, "float16"), "quantize is 'float16'; .*, of a .tflite"),
+        (lambda t, d: export.save(t, d / "a.tflite", None, "int8"), "calibration is 'NoneType'; allowed: images of"),
+        (
+            lambda t, d: export.save(t, d / "a.tflite", IMAGES, "float16"),
+            "calibration is 'ndarray'; allowed: None, for",
+        ),
         (lambda t, d: export.load(d / "a.keras"), "a file that save has written"),
         (lambda t, d: export.load(d / "a.pb"), "a name that ends in"),
         (lambda t, d: export.missing("cat"), "a name that ends in"),

@@ -9,6 +9,7 @@ blocks       drawings of what goes on inside blocks, and of costs stage by stage
 fields       receptive fields, drawn on the photo
 charts       lines, points, bars, intervals, images
 frontiers    accuracy against cost, for many networks
+machines     a step on many machines; bars with texts beside them
 places       where in a photo the evidence for a name lies
 canvas       drawing in inches: slabs and arrows
 labels       texts that keep out of each other's way
@@ -41,6 +42,7 @@ from figures.evidence import (
 )
 from figures.fields import draw_fields
 from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds
+from figures.machines import draw_all_reduce, draw_bars
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.places import draw_difference, draw_places
 from figures.style import COLORS, SERIES, show, sliders, use_style

@@ -10,8 +10,8 @@ Layers carry the names of `keras.applications`. Only `keras` is imported: Tensor
 
 import math
 import sys
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
+from itertools import chain, groupby
 from numbers import Integral, Real
 
 import keras
@@ -168,7 +168,7 @@ def round_repeats(repeats, depth):
 # ---------------------------------------------------------------- the plan
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Conv:
     """A convolution on paper, with what follows it. `size` is its input's height and width; "same" padding throughout.
 
@@ -201,7 +201,7 @@ class Costs:
     activations = property(lambda self: sum(conv.activations for conv in self.convs))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Block(Costs):
     """An MBConv block on paper; a part that the block does not have is None."""
 
@@ -217,8 +217,7 @@ class Block(Costs):
 
     @property
     def convs(self):
-        parts = (self.expand, self.depthwise, self.se_reduce, self.se_expand, self.project)
-        return tuple(conv for conv in parts if conv)
+        return tuple(filter(None, (self.expand, self.depthwise, self.se_reduce, self.se_expand, self.project)))
 
 
 @dataclass(frozen=True)
@@ -233,8 +232,8 @@ class Plan(Costs):
 
     @property
     def convs(self):
-        inside = (conv for block in self.blocks for conv in block.convs)
-        return (self.stem, *inside, self.top) + ((self.predictions,) if self.predictions else ())
+        parts = [(self.stem,), *(block.convs for block in self.blocks), (self.top, self.predictions)]
+        return tuple(filter(None, chain(*parts)))
 
     @property
     def stages(self):
@@ -256,13 +255,10 @@ def plan(variant="b0", classes=1000, include_top=True):
     stem_filters = round_filters(base.stem_filters, end_width, base.divisor)
     stem = Conv("stem_conv", len(base.mean), stem_filters, scale.resolution, 3, base.stem_stride, activation=act)
     blocks, before = [], stem
-    for number, (stage, count) in enumerate(zip(base.stages, repeats), start=1):
-        first = replace(stage, filters=round_filters(stage.filters, scale.width, base.divisor))
-        later = replace(first, stride=1)
-        for j in range(count):
-            name = f"block{number}{chr(ord('a') + j) if j < 26 else j + 1}_"
+    for row, (stage, count) in enumerate(zip(base.stages, repeats), start=2):
+        for number in range(count):
             drop_rate = base.stochastic_depth * len(blocks) / sum(repeats)
-            blocks.append(_plan_block(name, number + 1, before, later if j else first, base, drop_rate))
+            blocks.append(_plan_block(row, number, before, stage, scale, drop_rate))
             before = blocks[-1].project
 
     top_filters = round_filters(base.top_filters, end_width, base.divisor)
@@ -271,20 +267,23 @@ def plan(variant="b0", classes=1000, include_top=True):
     return Plan(scale, stem, tuple(blocks), top, predictions if include_top else None)
 
 
-def _plan_block(name, row, before, stage, base, drop_rate):
-    """The MBConv block behind the convolution `before`, with the kernel, stride and scaled filters of `stage`."""
-    inputs, size, act = before.filters, before.output_size, base.activation
-    wide = inputs * stage.expand
+def _plan_block(row, number, before, stage, scale, drop_rate):
+    """Block `number`, from 0, of a row of Table 1, behind the convolution `before`."""
+    base, act = scale.baseline, scale.baseline.activation
+    name = f"block{row - 1}{chr(ord('a') + number) if number < 26 else number + 1}_"
+    inputs, size, wide = before.filters, before.output_size, before.filters * stage.expand
+    filters = round_filters(stage.filters, scale.width, base.divisor)
+    stride = 1 if number else stage.stride  # the first block of a row changes the resolution
     expand = se_reduce = se_expand = None
     if stage.expand > 1:
         expand = Conv(f"{name}expand_conv", inputs, wide, size, activation=act)
-    depthwise = Conv(f"{name}dwconv", wide, wide, size, stage.kernel, stage.stride, depthwise=True, activation=act)
+    depthwise = Conv(f"{name}dwconv", wide, wide, size, stage.kernel, stride, depthwise=True, activation=act)
     if base.se_ratio:
         squeezed = max(1, int(inputs * base.se_ratio))
         se_reduce = Conv(f"{name}se_reduce", wide, squeezed, 1, bias=True, activation=act)
         se_expand = Conv(f"{name}se_expand", squeezed, wide, 1, bias=True, activation="sigmoid")
-    project = Conv(f"{name}project_conv", wide, stage.filters, depthwise.output_size)  # linear: the bottleneck
-    skip = stage.stride == 1 and inputs == stage.filters
+    project = Conv(f"{name}project_conv", wide, filters, depthwise.output_size)  # linear: the bottleneck
+    skip = stride == 1 and inputs == filters
     return Block(name, row, expand, depthwise, se_reduce, se_expand, project, skip, drop_rate)
 
 

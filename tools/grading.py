@@ -195,15 +195,15 @@ class Runner:
                 raise Stopped("too slow")
             if not connection.poll():  # a process that is gone may have left one behind that holds the line
                 raise EOFError
-            return json.loads(self._whole(process, connection, seconds))
+            return json.loads(self._whole(process, connection))
         except (EOFError, OSError, ValueError, RecursionError):
             process.join(1)
             used_up = hasattr(signal, "SIGXCPU") and process.exitcode == -signal.SIGXCPU
             raise Stopped("too slow" if used_up else "ended Python") from None
 
-    def _whole(self, process, connection, seconds):
+    def _whole(self, process, connection):
         """A message that has begun to arrive. If its end does not come in time, the process is ended."""
-        timer = threading.Timer(seconds, _kill, [process])
+        timer = threading.Timer(PATIENCE * self.seconds, _kill, [process])
         timer.start()
         try:
             return connection.recv_bytes(LARGEST_MESSAGE)

@@ -30,6 +30,11 @@ def no_json(connection, *_):
     time.sleep(60)
 
 
+def half_a_message(connection, *_):
+    os.write(connection.fileno(), bytes([0, 0, 1, 0]) + b"{")
+    time.sleep(60)
+
+
 def pickles(connection, cells, *_):
     connection.send_bytes(pickle.dumps(Loaded(f"touch {cells[0]}")))
     time.sleep(60)

@@ -266,11 +266,11 @@ def _note(name, text):
 def exercise_note(entry):
     """What a teacher wants to know about an exercise, in Markdown: hints, mistakes, other right answers."""
     lines = [f"**For the teacher: {entry.number}** ({entry.kind}, about {MINUTES[entry.kind]} minutes)", ""]
-    lines += ["Hints, in order:", "", *(f"{i}. {hint}" for i, hint in enumerate(entry.hints, start=1)), ""]
+    lines += ["Hints, in order:", "", *(f"{i}. {_plain(hint)}" for i, hint in enumerate(entry.hints, start=1)), ""]
     lines += ["Mistakes that the check knows, and what it says:", ""]
     for row in entry.rows["✗"]:
         edits, message = row.split(" # ")
-        lines.append(f"- {in_words(edits)}: {message}")
+        lines.append(f"- {in_words(edits)}: {_plain(message)}")
     if entry.rows["~"]:
         lines += ["", "Right as well:", "", *(f"- {in_words(edits)}" for edits in entry.rows["~"])]
     return "\n".join(lines)
@@ -284,6 +284,11 @@ def in_words(edits):
         wrong = _code(new) if new else "nothing"
         parts.append(f"{_code(old)} becomes {wrong}" if old else f"{wrong} is written")
     return ", ".join(parts)
+
+
+def _plain(text):
+    """A text whose signs Markdown takes as they are: w**2 is no bold type."""
+    return re.sub(r"([*_`$<\[])", r"\\\1", text)
 
 
 def _code(text):

@@ -10,6 +10,7 @@ import linecache
 import os
 import re
 import signal
+import threading
 from dataclasses import dataclass, field
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import wait
@@ -159,10 +160,14 @@ class Runner:
                 except Stopped as end:
                     stopped = str(end)
                 yield entry, found, results, stopped
+                if stopped and not found and i == 0:  # it cannot even be read: it would not be the next time
+                    yield from ((other, {}, [], stopped) for other in entries[1:])
                 if stopped:
                     return
         finally:
-            _end(process)
+            _kill(process)
+            process.join()
+            process.close()
             connection.close()
 
     def _start(self, sources, entries):
@@ -190,14 +195,23 @@ class Runner:
                 raise Stopped("too slow")
             if not connection.poll():  # a process that is gone may have left one behind that holds the line
                 raise EOFError
-            return json.loads(connection.recv_bytes(LARGEST_MESSAGE))
+            return json.loads(self._whole(process, connection))
         except (EOFError, OSError, ValueError, RecursionError):
             process.join(1)
-            used_up = process.exitcode == -getattr(signal, "SIGXCPU", 0)
+            used_up = hasattr(signal, "SIGXCPU") and process.exitcode == -signal.SIGXCPU
             raise Stopped("too slow" if used_up else "ended Python") from None
 
+    def _whole(self, process, connection):
+        """A message that has begun to arrive. If its end does not come in time, the process is ended."""
+        timer = threading.Timer(PATIENCE * self.seconds, _kill, [process])
+        timer.start()
+        try:
+            return connection.recv_bytes(LARGEST_MESSAGE)
+        finally:
+            timer.cancel()
 
-def _end(process):
+
+def _kill(process):
     """Ends a process and what it may have started."""
     if hasattr(os, "killpg"):
         try:
@@ -205,8 +219,6 @@ def _end(process):
         except (ProcessLookupError, PermissionError):  # gone, or not yet a group of its own
             pass
     process.kill()
-    process.join()
-    process.close()
 
 
 # ---------------------------------------------------------------- marks
@@ -285,7 +297,7 @@ def judge(entry, found, results, stopped):
     """The Mark of one exercise. Never raises."""
     from exercises import answers, verdict
 
-    state, name = found.get("state"), str(found.get("name", entry.name))
+    state, name = found.get("state"), str(found.get("name", entry.name))[:60]
     mark = Mark(entry.number, name, "not judged", source=str(found.get("source", "")))
     plain = {"missing": "missing", "stub": "not answered", "syntax": "syntax error", "refused": "not run"}
     if state in plain or stopped == "ended Python" or not state:

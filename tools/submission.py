@@ -54,7 +54,7 @@ class Code:
     def read(cls, cells):
         code = cls()
         for source in cells:
-            source = re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.MULTILINE)  # IPython's own lines
+            source = re.sub(r"^([ \t]*)[%!].*$", r"\1pass", source, flags=re.MULTILINE)  # IPython's own lines
             try:
                 nodes = ast.parse(source).body
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -101,7 +101,7 @@ class Code:
             if written:
                 return self._taken(wanted, *written[-1])
             for source, message in self.broken:
-                if re.search(rf"^\s*def {re.escape(wanted)}\b", source, re.MULTILINE):
+                if re.search(rf"^[ \t]*def {re.escape(wanted)}\b", source, re.MULTILINE):
                     return Found("syntax", wanted, message, source)
             if defined:
                 return Found("stub", wanted)

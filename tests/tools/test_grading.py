@@ -209,7 +209,10 @@ def outcome(monkeypatch, tmp_path, work):
     return [grading.judge(*outcome) for outcome in runner.run([str(tmp_path / "trace")], entries)]
 
 
-@pytest.mark.parametrize("work", [hostile.ends, hostile.no_json, hostile.pickles, hostile.too_large])
+HOSTILE = [hostile.ends, hostile.no_json, hostile.half_a_message, hostile.pickles, hostile.too_large]
+
+
+@pytest.mark.parametrize("work", HOSTILE)
 def test_a_process_that_misbehaves_gets_no_mark_and_runs_nothing_here(monkeypatch, tmp_path, work):
     marks = outcome(monkeypatch, tmp_path, work)
     assert [mark.state for mark in marks] == ["ended Python"] * 2

@@ -14,6 +14,7 @@ import copy
 import re
 import sys
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from statistics import median
 
@@ -172,6 +173,16 @@ def images_have_alt(notebook):
                 alt = metadata.get("alt", "") if isinstance(metadata, dict) else ""
                 if len(alt.split()) < 5:
                     yield f"{label}: {mime} has alt {alt!r}, under 5 words: show(fig, alt=...) with what is seen"
+
+
+@rule
+def pictures_in_words(notebook):
+    """Under every picture stands its text, folded: the alt alone reaches no screen reader in Notebook, Lab or Colab."""
+    for label, cell in notebook.code:
+        for output, below in zip(cell.outputs, [*cell.outputs[1:], {}]):
+            alt = output.get("metadata", {}).get("image/png", {}).get("alt", "").strip()
+            if alt and escape(alt) not in below.get("data", {}).get("text/html", ""):
+                yield f"{label}: no *Picture in words* under a picture: run tools/execute.py on the notebook"
 
 
 @rule

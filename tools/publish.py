@@ -61,9 +61,7 @@ def build(paths, out, handouts=True):
         _write(out / name, (ROOT / "tools" / "templates" / name).read_bytes())
     _write(out / "index.html", _index(lessons, decks, out))
     if handouts and not browser:
-        lines.append(
-            "No PDF, as no Chromium was found: open a page in a browser and print it, it is made for that."
-        )
+        lines.append("No PDF, as no Chromium was found: open a page in a browser and print it, it is made for that.")
     return lines
 
 

@@ -23,6 +23,8 @@ def good(name="00_start.ipynb"):
     """A notebook to which no rule objects."""
     picture = new_output("display_data", dict([("image/png", "iVBORw0KGgo="), ("text/plain", "<Figure>")]))
     picture.metadata = nbformat.from_dict({"image/png": {"alt": "Bars of accuracy, the last one the highest."}})
+    words = "<details><summary>Picture in words</summary>Bars of accuracy, the last one the highest.</details>"
+    below = new_output("display_data", {"text/html": words})
     predict = "**Predict:** which is bigger?\n\n<details><summary>Answer</summary>The second.</details>"
     markdown, code = new_markdown_cell, new_code_cell
     cells = [
@@ -37,7 +39,7 @@ def good(name="00_start.ipynb"):
             code("import math\n\nimport numpy as np\nfrom architecture import plan\nfrom exercises import check"),
             "fragment",
         ),
-        slide(code("show(fig)", outputs=[picture])),
+        slide(code("show(fig)", outputs=[picture, below])),
         slide(markdown(predict), "fragment"),
         slide(markdown(predict), "subslide"),
         slide(markdown("**In this notebook we:** read\n\n## Exercises"), "slide"),
@@ -105,6 +107,8 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("no_stderr", stream("stderr", "a warning"), "a warning"),
     ("images_have_alt", change(PICTURE, outputs=[bare_picture]), "alt ''"),
     ("images_have_alt", change(PICTURE, outputs=[short_alt]), "alt 'a figure'"),
+    ("pictures_in_words", lambda n: n.nb.cells[PICTURE].outputs.pop(), "no *Picture in words*"),
+    ("pictures_in_words", lambda n: n.nb.cells[PICTURE].outputs.reverse(), "no *Picture in words*"),
     ("setup_cell_is_the_same", text(2, "import os\n", "import os, time\n"), "--setup-cell"),
     ("setup_cell_is_the_same", lambda n: n.nb.cells[2].metadata.pop("tags"), "tag it"),
     ("setup_cell_is_the_same", text(CODE, "import numpy", "sys.path.append('..')\nimport numpy"), "outside the setup"),

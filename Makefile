@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Commands run in the active virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help notebooks test dev lint format extras slow execute imgs ci clean
+.PHONY: help notebooks test dev lint format extras slow execute imgs ci colab clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ imgs: ## draw imgs/ again
 
 ci: ## all that a fresh machine runs, in an environment of its own
 	.ci/run
+
+colab: ## every notebook under Colab's own versions, in an environment of its own; PYTHON=python3.13
+	PIP_CONSTRAINT=constraints-colab.txt EXTRAS=0 TESTS=notebooks .ci/run
 
 clean: ## remove caches and half-written files
 	find . -name __pycache__ -prune -exec rm -r {} +

@@ -6,7 +6,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
 
 notebooks: ## install what learners need and open the series
-	pip install -r requirements.txt && jupyter notebook notebooks
+	pip install -r requirements.txt && jupyter notebook --preferred-dir=notebooks
 
 test: ## install what learners need; every test and every notebook
 	pip install -r requirements.txt && pytest

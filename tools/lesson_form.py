@@ -3,10 +3,12 @@
 python tools/lesson_form.py      of every lesson
 """
 
+import argparse
 import math
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import nbformat
@@ -141,9 +143,11 @@ def _below(cells, prompt):
                 return
 
 
-def main():
-    """Prints the Form of every lesson."""
-    for path in notebooks([]):
+def main(arguments=None):
+    """Prints the Form of the lessons that are named, or of all."""
+    parser = argparse.ArgumentParser(description="Counts what lessons ask of their reader, up to the exercises.")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="files to count; all of notebooks/ if none is named")
+    for path in notebooks(parser.parse_args(arguments).notebooks):
         print(f"{path.name[:2]}  {form_of(nbformat.read(path, as_version=nbformat.NO_CONVERT).cells)}")
 
 

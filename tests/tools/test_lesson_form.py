@@ -65,5 +65,5 @@ def test_another_section_and_the_code_after_the_first_output_may_tell_it():
 
 
 def test_the_program_has_a_line_for_each_lesson(capsys):
-    main()
+    main([])
     assert "00  " in capsys.readouterr().out

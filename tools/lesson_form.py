@@ -15,7 +15,7 @@ import nbformat
 
 from execute import notebooks
 
-WORDS = 1_000, 1_900
+WORDS, BRACKETS = (1_000, 1_900), 15
 CELLS, MEDIAN, LONG = 36, 5, 15  # code cells; the median one's lines; lines that one in ten may exceed
 PRINTED, WIDTH = 8, 100  # printed lines of a cell; characters of a line, which wraps beyond on a laptop
 PREDICTION = re.compile(r"\*\*Predict first\.\*\*(.*?)<details>\s*<summary>Answer</summary>(.*?)</details>", re.S)
@@ -92,6 +92,8 @@ def too_much(form):
     fewest, most = WORDS
     if not fewest <= form.words <= most:
         yield f"{form.words:,} words before the exercises; a lesson has {fewest:,} to {most:,}"
+    if form.brackets > BRACKETS:
+        yield f"{form.brackets} remarks in brackets, limit {BRACKETS}: say it, fold it away, or leave it out"
     if len(form.lines) > CELLS:
         yield f"{len(form.lines)} code cells before the exercises, limit {CELLS}"
     if form.lines and median(form.lines) > MEDIAN:

@@ -149,6 +149,7 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("slides_marked", lambda n: n.nb.cells[4].metadata.slideshow.update(slide_type="skip"), "cell 5 follows"),
     ("length", text(1, "word ", ""), "words"),
     ("length", text(1, "word ", "word word "), "words"),
+    ("length", text(1, "word word word ", "word (word) word "), "remarks in brackets"),
     ("length", lambda n: [n.nb.cells.insert(3, slide(new_code_cell("x"))) for _ in range(36)], "code cells"),
     ("length", change(PICTURE, source="x = 1\n" * 16), "over 15 lines"),
     ("length", lambda n: [c.update(source="x = 1\n" * 6) for _, c in n.code], "median code cell has 6"),

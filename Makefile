@@ -1,12 +1,12 @@
 # `make` alone lists what there is. Commands run in the active virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help notebooks test dev lint format extras slow execute imgs site ci clean
+.PHONY: help notebooks test dev lint format extras slow execute imgs site ci colab clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
 
 notebooks: ## install what learners need and open the series
-	pip install -r requirements.txt && jupyter notebook notebooks
+	pip install -r requirements.txt && jupyter notebook --preferred-dir=notebooks
 
 test: ## install what learners need; every test and every notebook
 	pip install -r requirements.txt && pytest
@@ -43,6 +43,9 @@ site: ## pages, slides and handouts that need no network, in site/
 
 ci: ## all that a fresh machine runs, in an environment of its own
 	.ci/run
+
+colab: ## every notebook under Colab's own versions, in an environment of its own; PYTHON=python3.13
+	PIP_CONSTRAINT=constraints-colab.txt EXTRAS=0 TESTS=notebooks .ci/run
 
 clean: ## remove caches and half-written files
 	find . -name __pycache__ -prune -exec rm -r {} +

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OPEN_COMMAND = "pip install -r requirements.txt && jupyter notebook notebooks"
+OPEN_COMMAND = "pip install -r requirements.txt && jupyter notebook --preferred-dir=notebooks"
 TEST_COMMAND = "pip install -r requirements.txt && pytest"
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")}
 
@@ -72,11 +72,12 @@ SECOND = ["pip install -r requirements-extras.txt -r requirements-dev.txt", "mak
     [
         ({}, 0, [INSTALL, TEST, *SECOND]),
         ({"EXTRAS": "0"}, 0, [INSTALL, TEST]),
+        ({"EXTRAS": "0", "TESTS": "notebooks"}, 0, [INSTALL, "pytest notebooks"]),
         ({"BROKEN": "pip"}, 1, [INSTALL]),
         ({"BROKEN": "pytest"}, 1, [INSTALL, TEST]),
         ({"BROKEN": "make"}, 1, [INSTALL, TEST, *SECOND]),
     ],
-    ids=["all", "only the test command", "pip fails", "pytest fails", "lint or extras fail"],
+    ids=["all", "only the test command", "of all tests, some", "pip fails", "pytest fails", "lint or extras fail"],
 )
 def test_ci_runs_the_test_command_and_then_what_needs_more(tmp_path, variables, status, expected):
     assert ci(tmp_path, **variables) == (status, ["python --version", *expected])
@@ -89,6 +90,13 @@ def test_the_readme_has_the_two_commands():
 @needs_make
 def test_make_runs_the_same_two_commands():
     assert make("test") == TEST_COMMAND and make("notebooks") == OPEN_COMMAND
+
+
+@needs_make
+def test_colab_s_twin_runs_every_notebook_under_its_constraints():
+    said = make("colab")
+    assert "PIP_CONSTRAINT=constraints-colab.txt " in said and "TESTS=notebooks .ci/run" in said
+    assert (ROOT / "constraints-colab.txt").is_file()
 
 
 @needs_make

@@ -88,7 +88,7 @@ def test_a_row_starts_from_the_head_and_reports_both_statistics(tiny, monkeypatc
 
 
 def test_balanced_accuracy_is_the_mean_of_the_recalls(monkeypatch):
-    monkeypatch.setattr(study, "guess", lambda model, x: np.array([0, 0, 0, 1]))
+    monkeypatch.setattr(study, "compiled", lambda model: lambda x: np.eye(10)[[0, 0, 0, 1]])
     found = study.tested(None, 32, X[:4], np.array([0, 0, 1, 1]))
     assert found == dict(top1=75.0, balanced=75.0)
     found = study.tested(None, 32, X[:4], np.array([0, 0, 0, 2]))

@@ -91,7 +91,7 @@ def timed(network):
         return pretrained(network) if network == "lite0" else small()
     keras.utils.set_random_seed(0)
     model = recalibrated(EfficientNet("b0"), calibration(224), batch=21)
-    features = keras.Model(model.input, model.get_layer("avg_pool").output).predict(photos(224), verbose=0)
+    features = export.compiled(keras.Model(model.input, model.get_layer("avg_pool").output))(photos(224))
     kernel, bias = model.get_layer("predictions").get_weights()
     model.get_layer("predictions").set_weights([3 * kernel / (features @ kernel).std(), bias])
     return model

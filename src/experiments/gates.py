@@ -12,9 +12,9 @@ Protocol, written before the first row
 - Statistics: `stored`, those of the training with its own gates; `recomputed`, batch norm's mean and variance measured
   anew on the CALIBRATION images, which are the first of the training set, with the gates as they are then. Nothing is
   trained again.
-- Reported: top-1 on the 10,000 test images. `difference` is to the same network's own gates and statistics,
-  in points. gates_by_block.csv takes the gates of `small` on the test images apart: the
-  shares of their variance between channels, between the classes' means, and within classes.
+- Reported: top-1 on the 10,000 test images; `difference`, in points, to the same network with its own gates and stored
+  statistics. gates_by_block.csv takes the gates of `small` on the test images apart: the shares of their variance
+  between channels, between the classes' means, and within classes.
 """
 
 from functools import cache

@@ -73,15 +73,25 @@ def test_in_earnest_it_fills_the_table_of_its_name(name, monkeypatch):
     ("name", "tables"),
     [("clocks", {"latency", "latency_blocks", "clocks"}), ("export", {"export"}), ("gates", {"gates_by_block"})],
 )
-def test_what_is_timed_in_turns_is_written_at_once(name, tables, monkeypatch):
+def test_what_is_timed_in_turns_is_written_at_once(name, tables, monkeypatch, tmp_path):
     script, written = import_module(f"experiments.{name}"), set()
     monkeypatch.setattr(script, "measure", lambda *_: dict.fromkeys(tables), raising=False)
     monkeypatch.setattr(script, "layer_points", lambda *_: [], raising=False)
+    monkeypatch.setattr(script, "MEASURED", tmp_path, raising=False)
     monkeypatch.setattr(script, "fill_at_once", lambda table, measure: written.add(table))
     monkeypatch.setattr(script, "fill", lambda *_: None, raising=False)
     if name == "export":
         monkeypatch.setattr(script.export, "missing", lambda ending: None)
     assert measure.main([name]) == 0 and written == tables
+
+
+def test_three_tables_of_one_run_are_renewed_together(monkeypatch, tmp_path, capsys):
+    script = import_module("experiments.clocks")
+    monkeypatch.setattr(script, "MEASURED", tmp_path)
+    monkeypatch.setattr(script, "measure", lambda *_: pytest.fail("nothing is measured"))
+    (tmp_path / "clocks.csv").touch()
+    assert measure.main(["clocks"]) == 2
+    assert "found clocks; to measure anew, delete latency, latency_blocks, clocks." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,10 @@ from keras import layers
 
 from architecture import VARIANTS, EfficientNet
 from experiments.clock import compiled, machine, speeds, summary, take_turns
-from experiments.table import fill_at_once
+from experiments.table import MEASURED, fill_at_once
 from export import tensorflow_module
 
+TABLES = ("latency", "latency_blocks", "clocks")
 FAMILY = tuple(f"b{i}" for i in range(8))
 OTHERS = ("ResNet50", "MobileNetV2", "EfficientNetV2B0")  # of keras.applications
 BATCHES = (1, 16)
@@ -165,7 +166,7 @@ def _call(layer, *x):
 
 def measure(networks, b0_layers, convolutions, rounds=ROUNDS):
     """Times all points in turns. Returns the rows of the three tables, lists of dicts, by the names of the tables."""
-    tables = dict(latency=list(networks), latency_blocks=list(b0_layers), clocks=list(convolutions))
+    tables = dict(zip(TABLES, (list(networks), list(b0_layers), list(convolutions))))
     calls, work = machine()
     calls.append(compiled(lambda x: x, (1, 1, 1, 1)))
     for points in tables.values():
@@ -186,6 +187,9 @@ def main(quick=False):
         for rows in measure(network_points([("b0", 1)]), few, convolution_points((1,), maps=MAPS[:1]), 2).values():
             print(*rows, sep="\n")
     else:
-        rows = measure(network_points(), layer_points(build("b0")), convolution_points())
-        for name in rows:
-            fill_at_once(name, lambda name=name: rows[name])
+        there = [name for name in TABLES if (MEASURED / f"{name}.csv").exists()]
+        if there:
+            raise FileExistsError(f"found {', '.join(there)}; to measure anew, delete {', '.join(TABLES)}.")
+        tables = measure(network_points(), layer_points(build("b0")), convolution_points())
+        for name in TABLES:
+            fill_at_once(name, partial(tables.get, name))

@@ -34,6 +34,7 @@ import numpy as np
 
 import export
 from architecture import EfficientNet
+from converters import quiet
 from datasets import PHOTOS, cifar10, photo
 from experiments.clock import machine, ratios, speeds, summary, take_turns
 from experiments.loop import in_parts, resized
@@ -91,7 +92,7 @@ def timed(network):
         return pretrained(network) if network == "lite0" else small()
     keras.utils.set_random_seed(0)
     model = recalibrated(EfficientNet("b0"), calibration(224), batch=21)
-    features = keras.Model(model.input, model.get_layer("avg_pool").output).predict(photos(224), verbose=0)
+    features = export.compiled(keras.Model(model.input, model.get_layer("avg_pool").output))(photos(224))
     kernel, bias = model.get_layer("predictions").get_weights()
     model.get_layer("predictions").set_weights([3 * kernel / (features @ kernel).std(), bias])
     return model
@@ -113,7 +114,8 @@ def calibration(size):
 def traced(model):
     """Images -> probabilities by a tf.function on the model, whose weights stay variables."""
     tf = export.tensorflow_module()
-    call = tf.function(lambda images: model(images, training=False), autograph=False, reduce_retracing=True)
+    any_number = [tf.TensorSpec((None, *model.input_shape[1:]), "float32")]
+    call = tf.function(lambda images: model(images, training=False), any_number, autograph=False)
     return lambda images: call(tf.convert_to_tensor(images, "float32")).numpy()
 
 
@@ -242,4 +244,5 @@ def main(quick=False):
         for row in measure(20, 1, ["lite0"]):
             print(row)
     else:
-        fill_at_once("export", measure)
+        with quiet():  # TensorFlow warns of so many functions
+            fill_at_once("export", measure)

@@ -28,14 +28,13 @@ ENDINGS = (".keras", ".tflite", ".onnx")
 def write_classes(path: str | os.PathLike, classes) -> None:
     """Puts the names of the classes, in the order of the model's outputs, into its file, in place of those in it.
 
-    `classes`: texts, no two alike. The file is replaced whole or not at all. Raises ValueError for arguments that
+    `classes`: texts; ImageNet has two of them twice. The file is replaced whole or not at all. Raises ValueError for arguments that
     cannot be used, ImportError for an .onnx file where onnx is not installed.
     """
     ending, content = _checked(path)
     classes = list(classes)
-    allowed = "one text for each output, no two alike"
-    require(all(isinstance(name, str) and name for name in classes), "classes", classes, allowed)
-    require(classes and len(set(classes)) == len(classes), "classes", classes, allowed)
+    allowed = "one text for each output"
+    require(classes and all(isinstance(name, str) and name for name in classes), "classes", classes, allowed)
     write = _into_onnx if ending == ".onnx" else _into_zip
     content = write(content, json.dumps(classes, ensure_ascii=False))
     write_atomically(path, lambda file: file.write(content))

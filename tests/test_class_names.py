@@ -63,12 +63,12 @@ def test_keras_opens_the_file_without_us(model, tmp_path):
     np.testing.assert_allclose(found, model.predict_on_batch(IMAGES), rtol=1e-6)
 
 
-@pytest.mark.parametrize("classes", [[], ["a", "a"], ["a", ""], ["a", 1]])
+@pytest.mark.parametrize("classes", [[], ["a", ""], ["a", 1]])
 def test_names_that_name_nothing(tmp_path, classes):
     path = tmp_path / "mine.keras"
     zipfile.ZipFile(path, "w").close()
     content = path.read_bytes()
-    with pytest.raises(ValueError, match="classes is .*; allowed: one text for each output, no two alike"):
+    with pytest.raises(ValueError, match="classes is .*; allowed: one text for each output"):
         write_classes(path, classes)
     assert path.read_bytes() == content
 

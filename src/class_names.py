@@ -28,8 +28,8 @@ ENDINGS = (".keras", ".tflite", ".onnx")
 def write_classes(path: str | os.PathLike, classes) -> None:
     """Puts the names of the classes, in the order of the model's outputs, into its file, in place of those in it.
 
-    `classes`: texts; ImageNet has two of them twice. The file is replaced whole or not at all. Raises ValueError for arguments that
-    cannot be used, ImportError for an .onnx file where onnx is not installed.
+    `classes`: texts; ImageNet has two of them twice. The file is replaced whole or not at all. Raises ValueError for
+    arguments that cannot be used, ImportError for an .onnx file where onnx is not installed.
     """
     ending, content = _checked(path)
     classes = list(classes)

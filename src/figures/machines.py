@@ -6,7 +6,7 @@ from figures import canvas
 from figures.labels import write_headline
 from figures.style import COLORS, log_scales, name_rows, use_style
 
-DEVICE, GAP, LEFT = 2.5, 0.25, 0.3  # width of a device's column, between columns, and the left margin, in inches
+WIDTH, GAP, LEFT = 11.35, 0.25, 0.3  # of the picture, between the devices' columns, and at its sides, in inches
 WORKING, SHARED = COLORS["feature"], COLORS["accent"]  # what a device has for itself, and what all of them have
 
 
@@ -15,28 +15,28 @@ def draw_all_reduce(gradients, devices, title):
 
     `gradients`: a number for each image, as many for each device; the step is their mean. `title`: the finding.
     """
-    width = 2 * LEFT + devices * DEVICE + (devices - 1) * GAP
-    fig, ax = canvas.new(width, 6.0)
+    fig, ax = canvas.new(WIDTH, 6.0)
     ax.text(LEFT, 5.68, title, size=18, weight="bold", va="center")
-    share = len(gradients) // devices
+    share, wide = len(gradients) // devices, (WIDTH - 2 * LEFT + GAP) / devices - GAP
     parts = []
     for i in range(devices):
         mine = gradients[i * share : (i + 1) * share]
         parts.append(sum(mine) / len(gradients))
-        _draw_device(ax, LEFT + i * (DEVICE + GAP), i, mine, len(gradients), sum(gradients) / len(gradients))
-    canvas.box(ax, LEFT, 1.72, width - 2 * LEFT, 0.62, SHARED)
+        _draw_device(ax, LEFT + i * (wide + GAP), wide, f"device {i + 1}", mine, gradients)
+    ax.text(WIDTH - LEFT, 0.12, "a square: what one image adds to the gradient of w", ha="right", **canvas.NOTE)
+    canvas.box(ax, LEFT, 1.72, WIDTH - 2 * LEFT, 0.62, SHARED)
     total = " + ".join(f"{part:g}" for part in parts)
     text = f"all-reduce: {total} = {sum(parts):g}, handed back to all"
-    ax.text(width / 2, 2.03, text, size=16, weight="bold", color="white", ha="center", va="center")
+    ax.text(WIDTH / 2, 2.03, text, size=16, weight="bold", color="white", ha="center", va="center")
     return fig
 
 
-def _draw_device(ax, left, number, mine, images, mean):
-    """A column: the device's images with their gradients, its part of the mean, and the step that it takes."""
-    middle, ink = left + DEVICE / 2, COLORS["ink"]
-    canvas.box(ax, left, 2.75, DEVICE, 2.5, canvas.mix(COLORS["line"], "white", 0.55))
-    ax.text(middle, 5.0, f"device {number + 1}: weights w", size=13.5, weight="bold", ha="center", va="center")
-    side = min(0.72, (DEVICE - 0.3) / len(mine) - 0.1)
+def _draw_device(ax, left, wide, name, mine, gradients):
+    """A column: a device's images with their gradients, its part of the mean, and the step that it takes."""
+    middle, ink, images = left + wide / 2, COLORS["ink"], len(gradients)
+    canvas.box(ax, left, 2.75, wide, 2.5, canvas.mix(COLORS["line"], "white", 0.55))
+    ax.text(middle, 5.0, f"{name}: weights w", size=13.5, weight="bold", ha="center", va="center")
+    side = min(0.72, (wide - 0.3) / len(mine) - 0.1)
     start = middle - len(mine) * (side + 0.1) / 2 + 0.05
     for j, gradient in enumerate(mine):
         x = start + j * (side + 0.1)
@@ -47,8 +47,9 @@ def _draw_device(ax, left, number, mine, images, mean):
     ax.text(middle, 3.25, f"({added}) / {images} = {sum(mine) / images:g}", size=15, ha="center", va="center")
     canvas.arrow(ax, [(middle, 2.98), (middle, 2.38)], ink, lw=1.8)
     canvas.arrow(ax, [(middle, 1.68), (middle, 1.12)], SHARED, lw=1.8)
-    canvas.box(ax, left, 0.35, DEVICE, 0.72, canvas.mix(SHARED, "white", 0.82))
-    ax.text(middle, 0.71, f"w ← w − rate × {mean:g}", size=15, weight="bold", ha="center", va="center")
+    canvas.box(ax, left, 0.35, wide, 0.72, canvas.mix(SHARED, "white", 0.82))
+    step = f"w ← w − rate × {sum(gradients) / images:g}"
+    ax.text(middle, 0.71, step, size=15, weight="bold", ha="center", va="center")
 
 
 def draw_bars(values, xlabel, title, texts=None, marked=(), ticks=None):

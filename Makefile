@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Commands run in the active virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help notebooks test dev lint format extras slow execute imgs ci clean
+.PHONY: help notebooks test dev lint format extras slow execute imgs ci versions clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
@@ -41,8 +41,11 @@ imgs: ## draw imgs/ again
 ci: ## all that a fresh machine runs, in an environment of its own
 	.ci/run
 
+versions: ## the same on the lowest and the highest versions that the requirements admit, and on each list in .ci/
+	.ci/versions
+
 clean: ## remove caches and half-written files
 	find . -name __pycache__ -prune -exec rm -r {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -r {} +
 	find . -name '*.part' -delete
-	rm -rf .pytest_cache .ruff_cache
+	rm -rf .hypothesis .pytest_cache .ruff_cache

@@ -45,6 +45,7 @@ import tensorflow as tf
 
 from architecture import VARIANTS, EfficientNet, Scale, find_scale, require
 from atomic import locked, write_atomically, write_rows
+from closed_output import ends_quietly
 from datasets import cifar10, fashion_mnist
 from export import fuse
 from machines import refuse_differences, share, strategy_of
@@ -280,8 +281,7 @@ def read_checkpoint(path):
             state = [file[str(i)] for i in range(len(file.files) - 1)]
         return {name: about[name] for name in ("step", "losses", "top1", "settings")}, state
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        cause = f"it does not say {error}" if isinstance(error, KeyError) else error
-        raise Stop(f"{path} cannot be read ({cause}); move it away to start over.") from error
+        raise Stop(f"{path} cannot be read ({error!r}); move it away to start over.") from error
 
 
 def refuse_changes(before, args):
@@ -331,6 +331,7 @@ def advance(trainer, stopped):
         raise Stop(f"lost another process after step {before} ({cause}). {resume_hint(folder)}", status=3) from error
 
 
+@ends_quietly()
 def run(args):
     """Trains from the last checkpoint to the end, as the only run in this folder. Returns the exit status."""
     trainer = begin(args)

@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Commands run in the active virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help notebooks test dev lint format extras slow execute imgs site ci colab clean
+.PHONY: help notebooks test dev lint format extras slow execute imgs site ci colab versions clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
@@ -47,8 +47,11 @@ ci: ## all that a fresh machine runs, in an environment of its own
 colab: ## every notebook under Colab's own versions, in an environment of its own; PYTHON=python3.13
 	PIP_CONSTRAINT=constraints-colab.txt EXTRAS=0 TESTS=notebooks .ci/run
 
+versions: ## the same on the lowest and the highest versions that the requirements admit, and on each list in .ci/
+	.ci/versions
+
 clean: ## remove caches and half-written files
 	find . -name __pycache__ -prune -exec rm -r {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -r {} +
 	find . -name '*.part' -delete
-	rm -rf .pytest_cache .ruff_cache site
+	rm -rf .hypothesis .pytest_cache .ruff_cache site

@@ -21,26 +21,37 @@ from keras import layers
 def require(condition, name, value, allowed):
     """Raises ValueError, in one line, unless `condition` holds: what was wrong, and what is allowed."""
     if not condition:
-        raise ValueError(f"{name} is {value!r}; allowed: {allowed}.")
+        shown = " ".join(repr(value).split())
+        raise ValueError(f"{name} is {shown if len(shown) < 400 else shown[:400] + '…'}; allowed: {allowed}.")
 
 
 def is_number(value, kind=Real):
     """Whether a value is a finite number, or a whole one if `kind` is Integral."""
-    return isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, kind) and not isinstance(value, bool) and abs(value) < math.inf
 
 
-# Kinds of numbers: in words, and as a test
-WHOLE = "a whole number above 0", lambda value: is_number(value, Integral) and value > 0
-FACTOR = "a finite number above 0", lambda value: is_number(value) and value > 0
+# Kinds of numbers: in words, and as a test. Beyond their limits no network was ever near, and floats overflow
+WHOLE = "a whole number from 1 to 1,000,000", lambda value: is_number(value, Integral) and 0 < int(value) <= 10**6
+FACTOR = "a number above 0, at most 1,000,000", lambda value: is_number(value) and 0 < value and int(value) <= 10**6
 RATIO = "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
 RATE = "a number from 0 up to, not including, 1", lambda value: is_number(value) and 0 <= value < 1
+MOST_BLOCKS = 10_000
+
+
+def require_kind(kind, **values):
+    """Raises ValueError, in one line, unless each of the named values is of its kind."""
+    allowed, fits = kind
+    for name, value in values.items():
+        require(fits(value), name, value, allowed)
 
 
 def require_fields(owner, names, kind):
     """Raises ValueError, in one line, unless each of the named fields is of its kind."""
-    allowed, fits = kind
     for name in names:
-        require(fits(getattr(owner, name)), name, getattr(owner, name), allowed)
+        value = getattr(owner, name)
+        require_kind(kind, **{name: value})
+        if hasattr(value, "item"):  # a NumPy number: one of 8 bits would overflow
+            object.__setattr__(owner, name, value.item())
 
 
 # ---------------------------------------------------------------- Table 1
@@ -150,11 +161,17 @@ def find_scale(variant):
 
 def compound_scale(phi, alpha=1.2, beta=1.1, gamma=1.15, resolution=224):
     r"""Equation 3: depth $\alpha^\phi$, width $\beta^\phi$, resolution $\gamma^\phi$ times the baseline's."""
+    require(is_number(phi) and abs(phi) <= 100, "phi", phi, "a number from -100 to 100")
+    require_kind(FACTOR, alpha=alpha, beta=beta, gamma=gamma, resolution=resolution)
+    require(max(alpha, beta, gamma) <= 100, "the largest of alpha, beta, gamma", max(alpha, beta, gamma), "at most 100")
+    alpha, beta, gamma, resolution = map(float, (alpha, beta, gamma, resolution))  # 8-bit numbers would overflow
     return Scale(width=beta**phi, depth=alpha**phi, resolution=round(resolution * gamma**phi))
 
 
 def round_filters(filters, width, divisor=8):
     """Scaled number of channels: the nearest multiple of `divisor`, at least one, never 10 % below the exact value."""
+    require_kind(FACTOR, filters=filters, width=width)
+    require_kind(WHOLE, divisor=divisor)
     exact = filters * width
     rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * exact else rounded
@@ -162,6 +179,7 @@ def round_filters(filters, width, divisor=8):
 
 def round_repeats(repeats, depth):
     """Scaled number of blocks, rounded up."""
+    require_kind(FACTOR, repeats=repeats, depth=depth)
     return math.ceil(repeats * depth)
 
 
@@ -251,6 +269,7 @@ def plan(variant="b0", classes=1000, include_top=True):
     repeats = [round_repeats(stage.repeats, scale.depth) for stage in base.stages]
     if base.fixed_ends:
         repeats[0], repeats[-1] = base.stages[0].repeats, base.stages[-1].repeats
+    require(sum(repeats) <= MOST_BLOCKS, "the number of blocks", sum(repeats), f"at most {MOST_BLOCKS:,}")
 
     stem_filters = round_filters(base.stem_filters, end_width, base.divisor)
     stem = Conv("stem_conv", len(base.mean), stem_filters, scale.resolution, 3, base.stem_stride, activation=act)

@@ -6,6 +6,7 @@ functional model that takes one array and gives one.
 
 import logging
 import os
+import sys
 import warnings
 from contextlib import contextmanager
 from types import ModuleType
@@ -109,7 +110,26 @@ def quiet():
     before = logging.root.manager.disable
     logging.disable()
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), _native_log_off():
             yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _native_log_off():
+    """Sends file descriptor 2 nowhere meanwhile: what is written in C++ prints there past Python, by the screen."""
+    try:
+        before = os.dup(2)
+    except OSError:  # there is none, as under pythonw
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        sys.stderr.flush()
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)

@@ -36,6 +36,7 @@ FASHION_MNIST_CLASSES = (
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 CROP_PADDING = 32  # pixels around the centre crop, tensorflow/tpu models/official/efficientnet/preprocessing.py
+LARGEST = 10_000  # pixels a side that are ever asked for: more would only fill the memory
 SUBSET_TRAIN = 200  # images per class; 100 more are for the test
 DIGESTS = {  # sha256 of a complete data set, see `verified`
     "cifar10": "80387ddb9a0edf3fc4a964ee3770296169bb26a651050df20035579673099660",
@@ -58,13 +59,18 @@ def photo(name: PathLike, size: int | None = None) -> np.ndarray:
     allowed = f"{', '.join(PHOTOS)}, or the path of an image file"
     require(isinstance(name, (str, os.PathLike)), "photo", name, allowed)
     if size is not None:
-        require(is_number(size, Integral) and size > 0, "size", size, "a whole number of pixels above 0, or None")
+        _require_size(size)
     try:
         image = rgb(DATA / "photos" / PHOTOS[name] if name in PHOTOS else name)
     except ValueError as error:
         complaint = f"photo is {str(name)!r}, which cannot be read as an image ({error})"
         raise ValueError(f"{complaint}; allowed: {allowed}.") from error
     return np.array(image if size is None else centre_square(image, int(size)))
+
+
+def _require_size(size):
+    fits = is_number(size, Integral) and 0 < size <= LARGEST
+    require(fits, "size", size, f"a whole number of pixels above 0, at most {LARGEST:,}")
 
 
 def centre_square(image: Image.Image, size: int) -> Image.Image:
@@ -82,6 +88,10 @@ def rgb(source: Image.Image | PathLike) -> Image.Image:
     try:
         if isinstance(source, Image.Image):
             return _as_rgb(source)
+        if os.path.exists(source) and not (
+            os.path.isfile(source) or os.path.isdir(source)
+        ):  # a pipe: no end to wait for
+            raise ValueError("it is no file")
         with Image.open(source) as file:
             return _as_rgb(file)
     except UnidentifiedImageError as error:
@@ -140,13 +150,13 @@ def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple
     Images are uint8 (n, size, size, 3): the central square of each photo, read by `rgb`, resized with Pillow's bicubic
     filter. Labels are int64 (n,), positions in `classes`, which are the folders' names in alphabetical order. Of each
     class a share of `test`, at least one photo and never all, is drawn for the test; `seed` decides which, and the
-    order. Warns of what is left out: files whose ending is not in PHOTO_ENDINGS, sub-folders of classes, files beside
-    them; hidden files and NOTES are left out without a word. Raises ValueError, which names every photo that cannot be
-    read and every class without two.
+    order. Warns of copies, and of what is left out: files whose ending is not in PHOTO_ENDINGS, sub-folders of classes,
+    files beside them; hidden files and NOTES are left out without a word. Raises ValueError, which names every photo
+    that cannot be read and every class without two.
     """
     allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
     require(isinstance(path, (str, os.PathLike)) and os.path.isdir(path), "path", str(path), allowed)
-    require(is_number(size, Integral) and size > 0, "size", size, "a whole number of pixels above 0")
+    _require_size(size)
     require(is_number(test) and 0 < test < 1, "test", test, "a share between 0 and 1")
     require(is_number(seed, Integral) and seed >= 0, "seed", seed, "a whole number, 0 or more")
     photos, left_out, problems = _survey(Path(path))
@@ -158,6 +168,10 @@ def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple
     if left_out:
         rule = f"a photo is a file right inside its class's folder, {', '.join(PHOTO_ENDINGS)}"
         warnings.warn(f"folder({str(path)!r}) leaves out {left_out}; {rule}.", stacklevel=2)
+    squares = [hashlib.sha256(image).digest() for group in images.values() for image in group]
+    if copies := len(squares) - len(set(squares)):
+        advice = "one in the test is no test; delete them"
+        warnings.warn(f"folder({str(path)!r}) has {copies} copies of photos: {advice}.", stacklevel=2)
     return *_drawn(list(images.values()), test, np.random.default_rng(seed)), tuple(photos)
 
 
@@ -278,10 +292,11 @@ def _cached(name, path):
 
 def _downloaded(name):
     try:
-        return getattr(keras.datasets, name).load_data()
+        data = getattr(keras.datasets, name).load_data()
     except Exception as error:  # without a network Keras raises a bare Exception
         make = f"`python tools/prepare_data.py {name} --help` says how to do without"
         raise OSError(f"{name} cannot be downloaded; {make}, or use full=False, which needs no network.") from error
+    return verified(name, "Keras's download", data)  # Keras knows no hash of Fashion-MNIST
 
 
 def verified(name: str, source: PathLike, data: tuple[Split, Split]) -> tuple[Split, Split]:
@@ -318,6 +333,7 @@ def _table(folder, name):
     tables = {path.stem: path for path in sorted((DATA / folder).glob("*.csv"))}
     require(name in list(tables), f"{folder} table", name, ", ".join(tables))
     rows = read_rows(tables[name])
+    require(rows, "the number of rows of", tables[name].name, "one or more")
     odd = [line for line, row in enumerate(rows, start=2) if None in row or None in row.values()]
     require(not odd, f"the number of cells of {tables[name].name}, lines", odd, "one for each column")
     columns = {column: _typed([row[column] for row in rows]) for column in rows[0]}

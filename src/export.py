@@ -206,6 +206,9 @@ def save(
     if ending != ".keras":
         tensorflow_module()
         _require_installed(EXTRAS[ending][:-1])  # the runtime can wait
+        types = {layer.compute_dtype for layer in graph._flatten_layers()}
+        allowed = f"float32 or float16 for {ending}; build it under that dtype policy and give it these weights"
+        require("bfloat16" not in types, "the type of the model's layers", "bfloat16", allowed)
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
         with quiet(), _refusing(f"model {model.name!r} cannot be written as {ending}"):

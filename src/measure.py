@@ -12,6 +12,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from closed_output import ends_quietly
+
 EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export")
 
 
@@ -41,7 +43,8 @@ def main(arguments):
     options = vars(parse(arguments))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import_module(f"experiments.{options.pop('experiment')}").main(**options)
+        with ends_quietly():
+            import_module(f"experiments.{options.pop('experiment')}").main(**options)
     except (OSError, RuntimeError) as error:  # what is missing here, in one line: images, weights, a backend
         print(f"measure.py: {error}", file=sys.stderr)
         return 2

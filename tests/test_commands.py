@@ -83,6 +83,22 @@ def test_ci_runs_the_test_command_and_then_what_needs_more(tmp_path, variables, 
     assert ci(tmp_path, **variables) == (status, ["python --version", *expected])
 
 
+@needs_bash
+def test_versions_are_the_lowest_the_highest_and_each_list(tmp_path):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "versions", tmp_path / ".ci" / "versions")
+    run, lists = tmp_path / ".ci" / "run", {"requirements.txt": "# ours\na>=1.2,<3\nb-c>=0.11\n"}
+    lists |= {"requirements-extras.txt": "d>=2.0,<3\n", ".ci/colab.txt": "a==1.5\n"}
+    for name, text in lists.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    run.write_text('#!/bin/sh\ncat "$PIP_CONSTRAINT"\n! grep -q 1.5 "$PIP_CONSTRAINT"\n', encoding="utf-8")
+    run.chmod(0o755)
+    done = subprocess.run(["bash", str(tmp_path / ".ci" / "versions")], capture_output=True, text=True, timeout=60)
+    lowest = ["a==1.2.*", "b-c==0.11.*", "d==2.0.*"]
+    assert done.stdout.split("\n") == ["== lowest", *lowest, "== highest", "== colab", "a==1.5", ""]
+    assert done.returncode == 1 and done.stderr == ".ci/versions: failed: colab\n"
+
+
 def test_the_readme_has_the_two_commands():
     assert f"\n{OPEN_COMMAND}\n" in PAGES["README.md"] and f"\n{TEST_COMMAND}\n" in PAGES["README.md"]
 

@@ -1,6 +1,7 @@
 """Converters: a frozen graph depends on nothing, and what converters say is heard only when asked for."""
 
 import logging
+import os
 import warnings
 
 import keras
@@ -32,6 +33,13 @@ def test_quiet_is_over_when_it_is_over(recwarn):
     assert not [warning for warning in recwarn if "a converter says" in str(warning.message)]
     with pytest.warns(UserWarning, match="loud"):
         warnings.warn("loud", stacklevel=1)
+
+
+def test_what_is_written_past_python_is_off_the_screen_and_back_afterwards(capfd):
+    with converters.quiet():
+        os.write(2, b"a screen of MLIR")
+    os.write(2, b"loud")
+    assert capfd.readouterr().err == "loud"
 
 
 def test_another_backend_is_named(monkeypatch):

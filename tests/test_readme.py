@@ -14,7 +14,8 @@ NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 PAGES = sorted(path for folder in (ROOT, ROOT / "data", ROOT / "data" / "measured") for path in folder.glob("*.md"))
 TEXT_FILES = {".cff", ".cfg", ".csv", ".md", ".py", ".toml", ".txt", ".yml", ".yaml", ".json", ".svg", ""}
 # folders that are no part of the repository
-SKIPPED = {".git", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".venv", "__pycache__", "site", "venv"}
+SKIPPED = {".git", ".hypothesis", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".venv", "__pycache__", "venv"}
+SKIPPED |= {"site"}
 
 
 @pytest.fixture(scope="module")

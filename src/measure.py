@@ -12,7 +12,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-EXPERIMENTS = ("depthwise", "squeeze_excitation", "compound", "scaling", "transfer", "latency", "export")
+EXPERIMENTS = ("depthwise", "squeeze_excitation", "compound", "scaling", "transfer", "latency", "export", "speed")
 
 
 def protocol(name):

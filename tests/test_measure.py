@@ -70,7 +70,12 @@ def test_in_earnest_it_fills_the_table_of_its_name(name, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "tables"),
-    [("latency", {"latency", "latency_blocks"}), ("export", {"export"}), ("compound", {"compound_steps"})],
+    [
+        ("latency", {"latency", "latency_blocks"}),
+        ("export", {"export"}),
+        ("compound", {"compound_steps"}),
+        ("speed", {"speed"}),
+    ],
 )
 def test_what_is_timed_in_turns_is_written_at_once(name, tables, monkeypatch):
     script, written = import_module(f"experiments.{name}"), set()

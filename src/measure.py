@@ -14,7 +14,7 @@ from pathlib import Path
 
 from closed_output import ends_quietly
 
-EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export")
+EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export", "speed")
 
 
 def protocol(name):

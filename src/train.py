@@ -17,7 +17,7 @@ more, and on a CPU it compiled for over a minute just to build a network that Te
 - *Data.* The global batch is `--batch`, however many replicas share it. The order of images, their mirroring and
   shifts are drawn from the seed and the epoch; each process keeps the indices of its own share: nothing is read twice.
 - *Batch norm* is synchronized, or fused on a single device: mean and variance are those of the global batch, summed
-  over replicas. With statistics per replica, 2 x 32 images would not train like 1 x 64.
+  over replicas. With statistics per replica, 2 x 32 images would not train like 1 x 64, and no curve could be compared.
 - *Dropout and stochastic depth* draw from (seed, layer, step, replica), so a resumed run draws what an unbroken one
   does. Another number of replicas draws other masks: curves then agree only on average, exactly without both.
 - *Learning rate.* `--rate` is for 256 images; the peak is rate x batch / 256 (Goyal et al. 2017, arXiv:1706.02677),

@@ -71,7 +71,12 @@ def test_in_earnest_it_fills_the_table_of_its_name(name, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "tables"),
-    [("clocks", {"latency", "latency_blocks", "clocks"}), ("export", {"export"}), ("gates", {"gates_by_block"})],
+    [
+        ("clocks", {"latency", "latency_blocks", "clocks"}),
+        ("export", {"export"}),
+        ("gates", {"gates_by_block"}),
+        ("speed", {"speed"}),
+    ],
 )
 def test_what_is_timed_in_turns_is_written_at_once(name, tables, monkeypatch, tmp_path):
     script, written = import_module(f"experiments.{name}"), set()

@@ -10,6 +10,7 @@ fields       receptive fields, drawn on the photo
 charts       lines, points, bars, intervals, images
 frontiers    accuracy against cost, for many networks
 places       where in a photo the evidence for a name lies
+transfer     transfer learning: what is trained, class by class, sizes, confusions
 canvas       drawing in inches: slabs and arrows
 labels       texts that keep out of each other's way
 
@@ -44,3 +45,4 @@ from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.places import draw_difference, draw_places
 from figures.style import COLORS, SERIES, show, sliders, use_style
+from figures.transfer import draw_confusion, draw_recall, draw_steps, draw_transfer, folded_figures

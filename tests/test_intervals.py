@@ -51,4 +51,4 @@ def test_the_ends_of_the_interval_of_a_share_are_those_that_the_score_test_just_
     right, n = 340, 400
     for end in wilson(right, n, 0.9):
         assert abs(right / n - end) / math.sqrt(end * (1 - end) / n) == pytest.approx(1.644854, abs=1e-5)
-    assert wilson(400, 400)[1] == 1.0
+    assert wilson(400, 400)[1] == pytest.approx(1)

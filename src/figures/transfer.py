@@ -52,7 +52,7 @@ def _draw_network(ax, bottom, network, free, first, outputs, name, facts):
     ax.text(0.3, bottom + 1.0, name, size=19, weight="bold")
     ax.text(0.3, bottom + 0.78, facts.replace(", ", ",\n"), size=15, color=COLORS["muted"], va="top")
     pieces = [("stem", network.stem.output_size)]
-    pieces += [(block.name.removeprefix("block"), block.project.output_size) for block in network.blocks]
+    pieces += [(block.name.removeprefix("block").rstrip("_"), block.project.output_size) for block in network.blocks]
     pieces.append(("top", network.top.output_size))
     x = 4.2
     for piece, size in pieces:

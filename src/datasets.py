@@ -88,9 +88,8 @@ def rgb(source: Image.Image | PathLike) -> Image.Image:
     try:
         if isinstance(source, Image.Image):
             return _as_rgb(source)
-        if os.path.exists(source) and not (
-            os.path.isfile(source) or os.path.isdir(source)
-        ):  # a pipe: no end to wait for
+        ordinary = os.path.isfile(source) or os.path.isdir(source) or not os.path.exists(source)
+        if not ordinary:  # a pipe: no end to wait for
             raise ValueError("it is no file")
         with Image.open(source) as file:
             return _as_rgb(file)
@@ -147,18 +146,71 @@ def _eight_bits(image):
 def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple[Split, Split, tuple[str, ...]]:
     """A folder of your own photos, with a folder for each class: ((x_train, y_train), (x_test, y_test), classes).
 
-    Images are uint8 (n, size, size, 3): the central square of each photo, read by `rgb`, resized with Pillow's bicubic
-    filter. Labels are int64 (n,), positions in `classes`, which are the folders' names in alphabetical order. Of each
-    class a share of `test`, at least one photo and never all, is drawn for the test; `seed` decides which, and the
-    order. Warns of copies, and of what is left out: files whose ending is not in PHOTO_ENDINGS, sub-folders of classes,
-    files beside them; hidden files and NOTES are left out without a word. Raises ValueError, which names every photo
-    that cannot be read and every class without two.
+    Reads as `album` does, and warns and raises as it does. Of each class a share of `test`, at least one photo and
+    never all, is drawn for the test; `seed` decides which, and the order.
     """
+    require(is_number(test) and 0 < test < 1, "test", test, "a share between 0 and 1")
+    require(is_number(seed, Integral) and seed >= 0, "seed", seed, "a whole number, 0 or more")
+    photos, images = _read_album(path, size, "folder")
+    return *_drawn(list(images.values()), test, np.random.default_rng(seed)), tuple(photos)
+
+
+def album(path: PathLike, size: int) -> tuple[np.ndarray, np.ndarray, list[Path], tuple[str, ...]]:
+    """All of a folder of your own photos, with a folder for each class: (images, labels, files, classes).
+
+    Images are uint8 (n, size, size, 3): the central square of each photo, read by `rgb`, resized with Pillow's bicubic
+    filter. Labels are int64 (n,), positions in `classes`, which are the folders' names in alphabetical order; `files`
+    are the n paths. Class after class, in alphabetical order of the files. Warns of copies and of what is left out: files whose
+    ending is not in PHOTO_ENDINGS, sub-folders of classes, files beside them; hidden files and NOTES are left out
+    without a word. Raises ValueError, which names every photo that cannot be read and every class without two.
+    """
+    photos, images = _read_album(path, size, "album")
+    labels, files = [], []
+    for label, of_class in enumerate(photos.values()):
+        labels += [label] * len(of_class)
+        files += of_class
+    return np.concatenate(list(images.values())), np.array(labels, np.int64), files, tuple(photos)
+
+
+def split(labels, groups=None, shares=(0.6, 0.2, 0.2), seed=0) -> list[np.ndarray]:
+    """Which images go into each part, such as training, validation and test: an array of positions for each share.
+
+    Every class is divided in these `shares`, and each part gets some of it. `groups`, (n,): images with the same value
+    stay together, as photos of one burst must. `seed` decides which, and the order. Raises ValueError for shares that
+    do not add up to 1, and for a class with fewer groups than there are parts.
+    """
+    labels = np.asarray(labels)
+    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    require(len(groups) == len(labels), "the number of groups", len(groups), f"{len(labels)}, one for each label")
+    shares = np.asarray(shares, float)
+    require((shares > 0).all() and abs(shares.sum() - 1) < 1e-6, "shares", shares.tolist(), "numbers that add up to 1")
+    random, part_of = np.random.default_rng(seed), {}
+    for label in np.unique(labels):
+        images_in = Counter(groups[labels == label].tolist())
+        allowed = f"{len(shares)} or more; only then each part has some"
+        require(len(images_in) >= len(shares), f"the number of groups in class {label}", len(images_in), allowed)
+        wanted, have = shares * images_in.total(), np.zeros(len(shares))
+        for group in random.permutation(sorted(images_in)).tolist():
+            emptiest = int(np.argmax((wanted - have) / wanted))  # the part that lacks most of what it should have
+            part = part_of.setdefault(group, emptiest)
+            have[part] += images_in[group]
+    parts = np.array([part_of[group] for group in groups.tolist()])
+    return [random.permutation(np.flatnonzero(parts == part)) for part in range(len(shares))]
+
+
+def enlarge(images: np.ndarray, size: int) -> np.ndarray:
+    """Images (n, height, width, 3), uint8, brought to size x size pixels with Pillow's bicubic filter."""
+    resized = np.empty((len(images), size, size, 3), np.uint8)
+    for i, image in enumerate(images):
+        resized[i] = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+    return resized
+
+
+def _read_album(path, size, caller):
+    """The files and the images of each class: two dicts of the class's name -> list. Warns in the caller's name."""
     allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
     require(isinstance(path, (str, os.PathLike)) and os.path.isdir(path), "path", str(path), allowed)
     _require_size(size)
-    require(is_number(test) and 0 < test < 1, "test", test, "a share between 0 and 1")
-    require(is_number(seed, Integral) and seed >= 0, "seed", seed, "a whole number, 0 or more")
     photos, left_out, problems = _survey(Path(path))
     images = {name: _central_squares(files, int(size), problems) for name, files in photos.items()}
     left_out = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
@@ -167,12 +219,12 @@ def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple
         raise ValueError(f"path is {str(path)!r}, where {', '.join(problems)}; allowed: {allowed}{ending}.")
     if left_out:
         rule = f"a photo is a file right inside its class's folder, {', '.join(PHOTO_ENDINGS)}"
-        warnings.warn(f"folder({str(path)!r}) leaves out {left_out}; {rule}.", stacklevel=2)
+        warnings.warn(f"{caller}({str(path)!r}) leaves out {left_out}; {rule}.", stacklevel=3)
     squares = [hashlib.sha256(image).digest() for group in images.values() for image in group]
     if copies := len(squares) - len(set(squares)):
         advice = "one in the test is no test; delete them"
-        warnings.warn(f"folder({str(path)!r}) has {copies} copies of photos: {advice}.", stacklevel=2)
-    return *_drawn(list(images.values()), test, np.random.default_rng(seed)), tuple(photos)
+        warnings.warn(f"{caller}({str(path)!r}) has {copies} copies of photos: {advice}.", stacklevel=3)
+    return photos, images
 
 
 def _survey(path):

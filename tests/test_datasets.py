@@ -10,7 +10,7 @@ import zlib
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import datasets
 
@@ -296,6 +296,68 @@ def test_a_folder_of_photos(album):
     assert {image.tobytes() for image in other[1][0]} != {image.tobytes() for image in x_test}  # not the same, mixed
     _, (more, _), _ = datasets.folder(album, 24, test=0.9)
     assert len(more) == 4 + 1 + 9  # at least one photo stays to learn from
+
+
+def test_an_album_has_every_photo_with_its_file(album):
+    images, labels, files, classes = datasets.album(album, 24)
+    assert classes == ("a b", "wool", "Ähre") and np.bincount(labels).tolist() == [5, 2, 10]
+    assert images.shape == (17, 24, 24, 3) and images.dtype == np.uint8 and labels.dtype == np.int64
+    for image, label, file in zip(images, labels, files):
+        assert file.parent.name == classes[label]
+        expected = ImageOps.fit(datasets.rgb(file), (24, 24), Image.Resampling.BICUBIC)
+        assert np.array_equal(image, np.asarray(expected))
+
+
+def test_a_split_divides_every_class_and_uses_every_photo_once():
+    labels = np.repeat([0, 1, 2], [120, 25, 60])
+    parts = datasets.split(labels)
+    assert sorted(np.concatenate(parts)) == list(range(205))
+    counts = [np.bincount(labels[part]).tolist() for part in parts]
+    assert counts == [[72, 15, 36], [24, 5, 12], [24, 5, 12]]
+    assert parts[0].tolist() != sorted(parts[0])
+    again, other = datasets.split(labels), datasets.split(labels, seed=1)
+    assert np.array_equal(again[2], parts[2]) and set(other[2]) != set(parts[2])
+
+
+def test_a_burst_stays_in_one_part():
+    random = np.random.default_rng(0)
+    groups = np.sort(random.integers(0, 40, 400))  # of five to fifteen photos; some of two classes
+    labels = (np.arange(400) >= 200).astype(int)
+    parts = datasets.split(labels, [f"burst {group}" for group in groups])
+    seen = [set(groups[part]) for part in parts]
+    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
+    assert sum(map(len, parts)) == 400
+    for part, share in zip(parts, (0.6, 0.2, 0.2)):
+        assert np.abs(np.bincount(labels[part]) / 200 - share).max() < 0.08
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 6, 7])
+def test_each_part_gets_some_of_a_small_class(count):
+    for part in datasets.split([0] * 50 + [1] * count):
+        assert np.sum(part >= 50) >= 1
+
+
+@pytest.mark.parametrize(
+    "labels, options, words",
+    [
+        ([0] * 5 + [1] * 2, {}, "number of groups in class 1 is 2; allowed: 3 or more"),
+        ([0] * 5, dict(groups=list("aabba")), "number of groups in class 0 is 2"),
+        ([0] * 5, dict(groups=list("ab")), "number of groups is 2; allowed: 5, one for each label"),
+        ([0] * 5, dict(shares=(0.5, 0.4)), "shares is .*add up to 1"),
+        ([0] * 5, dict(shares=(1.2, -0.2)), "shares is .*add up to 1"),
+    ],
+)
+def test_a_split_that_cannot_be_made(labels, options, words):
+    with pytest.raises(ValueError, match=words):
+        datasets.split(labels, **options)
+
+
+def test_enlarged_images_keep_what_they_show():
+    images = np.zeros((2, 4, 4, 3), np.uint8)
+    images[1, :, 2:] = 200
+    large = datasets.enlarge(images, 40)
+    assert large.shape == (2, 40, 40, 3) and large.dtype == np.uint8 and large[0].max() == 0
+    assert large[1, :, :10].max() == 0 and large[1, :, 30:].min() == 200
 
 
 def put(place, *names):

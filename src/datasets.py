@@ -160,9 +160,9 @@ def album(path: PathLike, size: int) -> tuple[np.ndarray, np.ndarray, list[Path]
 
     Images are uint8 (n, size, size, 3): the central square of each photo, read by `rgb`, resized with Pillow's bicubic
     filter. Labels are int64 (n,), positions in `classes`, which are the folders' names in alphabetical order; `files`
-    are the n paths. Class after class, in alphabetical order of the files. Warns of copies and of what is left out: files whose
-    ending is not in PHOTO_ENDINGS, sub-folders of classes, files beside them; hidden files and NOTES are left out
-    without a word. Raises ValueError, which names every photo that cannot be read and every class without two.
+    are the n paths. Class after class, in alphabetical order of the files. Warns of copies and of what is left out:
+    files whose ending is not in PHOTO_ENDINGS, sub-folders of classes, files beside them; hidden files and NOTES are
+    left out without a word. Raises ValueError, which names every photo that cannot be read and every class without two.
     """
     photos, images = _read_album(path, size, "album")
     labels, files = [], []

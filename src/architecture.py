@@ -22,7 +22,7 @@ def require(condition, name, value, allowed):
     """Raises ValueError, in one line, unless `condition` holds: what was wrong, and what is allowed."""
     if not condition:
         shown = " ".join(repr(value).split())
-        raise ValueError(f"{name} is {shown if len(shown) < 400 else shown[:400] + '…'}; allowed: {allowed}.")
+        raise ValueError(f"{name} is {shown if len(shown) < 400 else shown[:400] + '...'}; allowed: {allowed}.")
 
 
 def is_number(value, kind=Real):

@@ -9,7 +9,7 @@ STATUS = 141  # what a shell shows for a program that a closed pipe ended
 
 @contextmanager
 def ends_quietly():
-    """Ends the program, with STATUS, where it prints to nobody: for a `with`, or as `@ends_quietly()` above a function."""
+    """Ends the program with STATUS where it prints to nobody; also as `@ends_quietly()` above a function."""
     try:
         yield
         sys.stdout.flush()

@@ -7,7 +7,6 @@ functional model that takes one array and gives one.
 import copy
 import logging
 import os
-import sys
 import warnings
 from contextlib import contextmanager
 from types import ModuleType
@@ -16,6 +15,7 @@ import keras
 import numpy as np
 
 from architecture import require
+from start import native_log_off
 
 BATCH = "n"  # the dimension of an .onnx file that is the number of images
 
@@ -136,26 +136,7 @@ def quiet():
     before = logging.root.manager.disable
     logging.disable()
     try:
-        with warnings.catch_warnings(action="ignore"), _native_log_off():
+        with warnings.catch_warnings(action="ignore"), native_log_off():
             yield
     finally:
         logging.disable(before)
-
-
-@contextmanager
-def _native_log_off():
-    """Sends file descriptor 2 nowhere meanwhile: what is written in C++ prints there past Python, by the screen."""
-    try:
-        before = os.dup(2)
-    except OSError:  # there is none, as under pythonw
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        sys.stderr.flush()
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(nowhere)

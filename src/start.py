@@ -12,7 +12,7 @@ def start():
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with _native_log_off():
+        with native_log_off():
             import keras
 
             keras.ops.zeros(1)
@@ -24,7 +24,7 @@ def start():
 
 
 @contextmanager
-def _native_log_off():
+def native_log_off():
     """Sends file descriptor 2 nowhere meanwhile: TensorFlow's C++ logs there before it reads any setting.
 
     Python's own warnings and errors still reach Jupyter, which takes them from sys.stderr.

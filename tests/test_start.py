@@ -44,7 +44,7 @@ def test_what_is_not_installed_is_named(python):
 
 
 def test_errors_meanwhile_leave_standard_error_as_it_was(capfd):
-    with pytest.raises(ZeroDivisionError), start._native_log_off():
+    with pytest.raises(ZeroDivisionError), start.native_log_off():
         os.write(2, b"hidden")
         raise ZeroDivisionError
     os.write(2, b"seen")

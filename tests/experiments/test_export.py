@@ -1,8 +1,8 @@
 """The export experiment: its head and its rounding are right, the table agrees with the code."""
 
 from time import sleep
+from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 
@@ -60,7 +60,7 @@ def test_answers_won_and_lost_are_counted_against_keras():
 
 def test_the_rows_are_those_of_the_table(monkeypatch):
     answers = np.eye(10, dtype="float32")
-    network = keras.Sequential([keras.Input((8, 8, 3))])
+    network = SimpleNamespace(input_shape=(None, 8, 8, 3))
 
     def runners(model):  # the second format is late, and wrong about everything
         return {

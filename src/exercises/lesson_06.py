@@ -109,30 +109,32 @@ def steps_to_forget(momentum, left):
 ✗ math.ceil(1 / (1 - momentum)) # that is the usual rule of thumb, it leaves about 37 %
 ✓ 0.99 keeps half of ImageNet's statistics for 69 steps, 0.9 for 7.
 
-06.5 decide: What broke this training?
-def diagnose(largest_pixel, last_map, norms_trained, train, validation):
-    """What to mend first: "pixels", "batch norm", "image size", "overfitting", or "nothing".
+06.5 decide: What may have broken this training?
+def suspects(largest_pixel, last_map, norms_trained, train, validation):
+    """What may have broken a training, in this order: "pixels", "batch norm", "image size", "overfitting".
 
     largest_pixel: of a batch of photos; last_map: its height and width; norms_trained: whether batch norm
     was left trainable; train, validation: top-1 in %. Call it overfitting from a gap of 20 points on.
+    Returns a text such as "pixels and image size"; an empty one if nothing is suspicious.
     """
+    found = []
     if «largest_pixel <= 1»:
-        return "pixels"
+        found.append("pixels")
     if «norms_trained»:
-        return "batch norm"
+        found.append("batch norm")
     if «last_map == 1»:
-        return "image size"
+        found.append("image size")
     if «train - validation >= 20»:
-        return "overfitting"
-    return "nothing"
+        found.append("overfitting")
+    return " and ".join(found)
 ? The network divides by 127 itself. Which largest pixel says that somebody has divided before?
 ? A map of one pixel leaves a kernel no neighbours to look at. Batch norm was left trainable, or it was not.
 ? Overfitting is right on the training photos and wrong on others: train - validation >= 20.
 > (1.0, 7, False, 10.1, 10.0), (255, 7, True, 64.0, 31.0), (255, 1, False, 61.2, 45.1), (255, 7, False, 99.8, 71.0),
   (255, 7, False, 93.0, 88.5), (0.98, 1, True, 10.0, 10.0), (255, 1, True, 17.7, 17.7), (254, 3, False, 95.0, 75.0),
   (255, 1, False, 99.0, 40.0), (255, 2, False, 60.0, 85.0), (255, 7, False, 97.0, 92.0)
-= [name for test, name in [(largest_pixel < 2, "pixels"), (bool(norms_trained), "batch norm"),
-  (last_map < 2, "image size"), (validation <= train - 20, "overfitting"), (True, "nothing")] if test][0]
+= " and ".join(name for test, name in [(largest_pixel < 2, "pixels"), (bool(norms_trained), "batch norm"),
+  (last_map < 2, "image size"), (validation <= train - 20, "overfitting")] if test)
 ✗ largest_pixel <= 1 -> largest_pixel == 1 # a photo without white has no pixel of exactly 1: at most 1
 ✗ largest_pixel <= 1 -> largest_pixel > 1 # 0 to 255 is what the network wants; 0 to 1 is the mistake
 ✗ if norms_trained: -> if not norms_trained: # frozen batch norm is the safe choice; trained is the suspect

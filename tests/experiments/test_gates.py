@@ -25,8 +25,10 @@ def model(monkeypatch):
     monkeypatch.setattr(study, "trained", lambda *_: model)
     monkeypatch.setattr(study, "CALIBRATION", 20)
     study.top1.cache_clear()
+    study.calibration.cache_clear()
     yield model
     study.top1.cache_clear()
+    study.calibration.cache_clear()
     keras.utils.clear_session()
 
 
@@ -50,6 +52,16 @@ def test_a_row_is_paired_with_its_own_network(model):
     for gates in study.GATES[1:]:
         row = study.run("small", 0, gates, "stored")
         assert row["difference"] == pytest.approx(row["top1"] - own["top1"], abs=0.02)
+
+
+def test_statistics_come_from_images_as_the_network_met_them(model):
+    plain = FEW[0][0][:20]
+    for network, moved in (("mini", 0), ("small", study.SHIFT)):
+        for x, met in zip(plain, study.calibration(network)):
+            inner = met[4:-4, 4:-4]
+            offsets = [(i, j) for i in range(4 - moved, 5 + moved) for j in range(4 - moved, 5 + moved)]
+            crops = [each[i : i + 24, j : j + 24] for each in (x, x[:, ::-1]) for i, j in offsets]
+            assert any(np.array_equal(inner, crop) for crop in crops)
 
 
 def test_statistics_are_measured_with_the_gates_as_they_are_then(model, monkeypatch):

@@ -16,7 +16,8 @@ Protocol, written before the first row
 - Learning rate: for each optimizer the one of RATES with the best validation accuracy of BASE, seed 0, at 32 and at 96
   pixels; at 224 that of 96. The gradient's norm is limited to 1. A cosine falls to zero.
 - Statistics: after each training batch norm's mean and variance are also measured anew on the training images,
-  augmented or not as they were, and the network tested again (`…_recomputed`): what is gained then was lost to statistics alone.
+  augmented or not as they were, and the network tested again (`…_recomputed`): what is gained then was lost to
+  statistics alone.
 - Reported: validation and test top-1, and the test's balanced accuracy (mean over the classes of the share found),
   seeds 0 to 2; compare rows paired by seed.
 - Budget: training costs 60 ms an image at 224 pixels, a fifth of it at 96, a twentieth at 32. At 224, 18 runs of 8

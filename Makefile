@@ -1,12 +1,12 @@
 # `make` alone lists what there is. Commands run in the active virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help notebooks test dev lint format extras slow execute imgs ci clean
+.PHONY: help notebooks test dev lint format extras slow execute imgs site ci colab versions clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
 
 notebooks: ## install what learners need and open the series
-	pip install -r requirements.txt && jupyter notebook notebooks
+	pip install -r requirements.txt && jupyter notebook --preferred-dir=notebooks
 
 test: ## install what learners need; every test and every notebook
 	pip install -r requirements.txt && pytest
@@ -15,11 +15,11 @@ dev: ## install what maintainers need, and the hooks that run before a commit
 	pip install -r requirements.txt -r requirements-extras.txt -r requirements-dev.txt
 	pre-commit install
 
-lint: ## style of code, rules for lessons, the workflow file
+lint: ## style of code, rules for lessons, the workflow files
 	ruff check .
 	ruff format --check .
 	python tools/lint.py
-	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	zizmor --offline --quiet .github/workflows
 
 format: ## rewrite code in the style that lint wants
@@ -38,11 +38,20 @@ execute: ## run every notebook and save it in clean form
 imgs: ## draw imgs/ again
 	python tools/draw_imgs.py
 
+site: ## pages, slides and handouts that need no network, in site/
+	python tools/publish.py
+
 ci: ## all that a fresh machine runs, in an environment of its own
 	.ci/run
+
+colab: ## every notebook under Colab's own versions, in an environment of its own; PYTHON=python3.13
+	PIP_CONSTRAINT=constraints-colab.txt EXTRAS=0 TESTS=notebooks .ci/run
+
+versions: ## the same on the lowest and the highest versions that the requirements admit, and on each list in .ci/
+	.ci/versions
 
 clean: ## remove caches and half-written files
 	find . -name __pycache__ -prune -exec rm -r {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -r {} +
 	find . -name '*.part' -delete
-	rm -rf .pytest_cache .ruff_cache
+	rm -rf .hypothesis .pytest_cache .ruff_cache site

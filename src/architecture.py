@@ -10,8 +10,8 @@ Layers carry the names of `keras.applications`. Only `keras` is imported: Tensor
 
 import math
 import sys
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
+from itertools import chain, groupby
 from numbers import Integral, Real
 
 import keras
@@ -21,26 +21,37 @@ from keras import layers
 def require(condition, name, value, allowed):
     """Raises ValueError, in one line, unless `condition` holds: what was wrong, and what is allowed."""
     if not condition:
-        raise ValueError(f"{name} is {value!r}; allowed: {allowed}.")
+        shown = " ".join(repr(value).split())
+        raise ValueError(f"{name} is {shown if len(shown) < 400 else shown[:400] + '...'}; allowed: {allowed}.")
 
 
 def is_number(value, kind=Real):
     """Whether a value is a finite number, or a whole one if `kind` is Integral."""
-    return isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, kind) and not isinstance(value, bool) and abs(value) < math.inf
 
 
-# Kinds of numbers: in words, and as a test
-WHOLE = "a whole number above 0", lambda value: is_number(value, Integral) and value > 0
-FACTOR = "a finite number above 0", lambda value: is_number(value) and value > 0
+# Kinds of numbers: in words, and as a test. Beyond their limits no network was ever near, and floats overflow
+WHOLE = "a whole number from 1 to 1,000,000", lambda value: is_number(value, Integral) and 0 < int(value) <= 10**6
+FACTOR = "a number above 0, at most 1,000,000", lambda value: is_number(value) and 0 < value and int(value) <= 10**6
 RATIO = "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
 RATE = "a number from 0 up to, not including, 1", lambda value: is_number(value) and 0 <= value < 1
+MOST_BLOCKS = 10_000
+
+
+def require_kind(kind, **values):
+    """Raises ValueError, in one line, unless each of the named values is of its kind."""
+    allowed, fits = kind
+    for name, value in values.items():
+        require(fits(value), name, value, allowed)
 
 
 def require_fields(owner, names, kind):
     """Raises ValueError, in one line, unless each of the named fields is of its kind."""
-    allowed, fits = kind
     for name in names:
-        require(fits(getattr(owner, name)), name, getattr(owner, name), allowed)
+        value = getattr(owner, name)
+        require_kind(kind, **{name: value})
+        if hasattr(value, "item"):  # a NumPy number: one of 8 bits would overflow
+            object.__setattr__(owner, name, value.item())
 
 
 # ---------------------------------------------------------------- Table 1
@@ -150,11 +161,17 @@ def find_scale(variant):
 
 def compound_scale(phi, alpha=1.2, beta=1.1, gamma=1.15, resolution=224):
     r"""Equation 3: depth $\alpha^\phi$, width $\beta^\phi$, resolution $\gamma^\phi$ times the baseline's."""
+    require(is_number(phi) and abs(phi) <= 100, "phi", phi, "a number from -100 to 100")
+    require_kind(FACTOR, alpha=alpha, beta=beta, gamma=gamma, resolution=resolution)
+    require(max(alpha, beta, gamma) <= 100, "the largest of alpha, beta, gamma", max(alpha, beta, gamma), "at most 100")
+    alpha, beta, gamma, resolution = map(float, (alpha, beta, gamma, resolution))  # 8-bit numbers would overflow
     return Scale(width=beta**phi, depth=alpha**phi, resolution=round(resolution * gamma**phi))
 
 
 def round_filters(filters, width, divisor=8):
     """Scaled number of channels: the nearest multiple of `divisor`, at least one, never 10 % below the exact value."""
+    require_kind(FACTOR, filters=filters, width=width)
+    require_kind(WHOLE, divisor=divisor)
     exact = filters * width
     rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * exact else rounded
@@ -162,13 +179,14 @@ def round_filters(filters, width, divisor=8):
 
 def round_repeats(repeats, depth):
     """Scaled number of blocks, rounded up."""
+    require_kind(FACTOR, repeats=repeats, depth=depth)
     return math.ceil(repeats * depth)
 
 
 # ---------------------------------------------------------------- the plan
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: that takes four times as long, and the plans of B0 to B7 have 1,300 of them
 class Conv:
     """A convolution on paper, with what follows it. `size` is its input's height and width; "same" padding throughout.
 
@@ -201,7 +219,7 @@ class Costs:
     activations = property(lambda self: sum(conv.activations for conv in self.convs))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Block(Costs):
     """An MBConv block on paper; a part that the block does not have is None."""
 
@@ -217,8 +235,7 @@ class Block(Costs):
 
     @property
     def convs(self):
-        parts = (self.expand, self.depthwise, self.se_reduce, self.se_expand, self.project)
-        return tuple(conv for conv in parts if conv)
+        return tuple(filter(None, (self.expand, self.depthwise, self.se_reduce, self.se_expand, self.project)))
 
 
 @dataclass(frozen=True)
@@ -233,8 +250,8 @@ class Plan(Costs):
 
     @property
     def convs(self):
-        inside = (conv for block in self.blocks for conv in block.convs)
-        return (self.stem, *inside, self.top) + ((self.predictions,) if self.predictions else ())
+        parts = [(self.stem,), *(block.convs for block in self.blocks), (self.top, self.predictions)]
+        return tuple(filter(None, chain(*parts)))
 
     @property
     def stages(self):
@@ -252,17 +269,15 @@ def plan(variant="b0", classes=1000, include_top=True):
     repeats = [round_repeats(stage.repeats, scale.depth) for stage in base.stages]
     if base.fixed_ends:
         repeats[0], repeats[-1] = base.stages[0].repeats, base.stages[-1].repeats
+    require(sum(repeats) <= MOST_BLOCKS, "the number of blocks", sum(repeats), f"at most {MOST_BLOCKS:,}")
 
     stem_filters = round_filters(base.stem_filters, end_width, base.divisor)
     stem = Conv("stem_conv", len(base.mean), stem_filters, scale.resolution, 3, base.stem_stride, activation=act)
     blocks, before = [], stem
-    for number, (stage, count) in enumerate(zip(base.stages, repeats), start=1):
-        first = replace(stage, filters=round_filters(stage.filters, scale.width, base.divisor))
-        later = replace(first, stride=1)
-        for j in range(count):
-            name = f"block{number}{chr(ord('a') + j) if j < 26 else j + 1}_"
+    for row, (stage, count) in enumerate(zip(base.stages, repeats), start=2):
+        for number in range(count):
             drop_rate = base.stochastic_depth * len(blocks) / sum(repeats)
-            blocks.append(_plan_block(name, number + 1, before, later if j else first, base, drop_rate))
+            blocks.append(_plan_block(row, number, before, stage, scale, drop_rate))
             before = blocks[-1].project
 
     top_filters = round_filters(base.top_filters, end_width, base.divisor)
@@ -271,20 +286,23 @@ def plan(variant="b0", classes=1000, include_top=True):
     return Plan(scale, stem, tuple(blocks), top, predictions if include_top else None)
 
 
-def _plan_block(name, row, before, stage, base, drop_rate):
-    """The MBConv block behind the convolution `before`, with the kernel, stride and scaled filters of `stage`."""
-    inputs, size, act = before.filters, before.output_size, base.activation
-    wide = inputs * stage.expand
+def _plan_block(row, number, before, stage, scale, drop_rate):
+    """Block `number`, from 0, of a row of Table 1, behind the convolution `before`."""
+    base, act = scale.baseline, scale.baseline.activation
+    name = f"block{row - 1}{chr(ord('a') + number) if number < 26 else number + 1}_"
+    inputs, size, wide = before.filters, before.output_size, before.filters * stage.expand
+    filters = round_filters(stage.filters, scale.width, base.divisor)
+    stride = 1 if number else stage.stride  # the first block of a row changes the resolution
     expand = se_reduce = se_expand = None
     if stage.expand > 1:
         expand = Conv(f"{name}expand_conv", inputs, wide, size, activation=act)
-    depthwise = Conv(f"{name}dwconv", wide, wide, size, stage.kernel, stage.stride, depthwise=True, activation=act)
+    depthwise = Conv(f"{name}dwconv", wide, wide, size, stage.kernel, stride, depthwise=True, activation=act)
     if base.se_ratio:
         squeezed = max(1, int(inputs * base.se_ratio))
         se_reduce = Conv(f"{name}se_reduce", wide, squeezed, 1, bias=True, activation=act)
         se_expand = Conv(f"{name}se_expand", squeezed, wide, 1, bias=True, activation="sigmoid")
-    project = Conv(f"{name}project_conv", wide, stage.filters, depthwise.output_size)  # linear: the bottleneck
-    skip = stage.stride == 1 and inputs == stage.filters
+    project = Conv(f"{name}project_conv", wide, filters, depthwise.output_size)  # linear: the bottleneck
+    skip = stride == 1 and inputs == filters
     return Block(name, row, expand, depthwise, se_reduce, se_expand, project, skip, drop_rate)
 
 

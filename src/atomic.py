@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 
@@ -21,9 +22,19 @@ def write_atomically(path, write):
 
 
 def read_rows(path):
-    """The rows of a CSV as dicts of text; none if the file is not there yet."""
+    """The rows of a CSV as dicts of text; none if the file is not there yet. Raises ValueError that names it."""
     path = Path(path)
-    return list(csv.DictReader(path.open(newline="", encoding="utf-8"))) if path.exists() else []
+    if not path.exists():
+        return []
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet begins a file with a mark
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        rows, columns = list(reader), reader.fieldnames or []
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{str(path)!r} is no table of commas in UTF-8 ({error}); get the file anew.") from error
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"{str(path)!r} names a column twice: {', '.join(columns)}; give each its own name.")
+    return rows
 
 
 def write_rows(path, rows):
@@ -37,8 +48,11 @@ def write_rows(path, rows):
 
 
 @contextmanager
-def locked(path):
-    """Nobody else holds this lock on `path` meanwhile; it ends with the process, however that ends."""
+def locked(path, wait=True):
+    """Nobody else holds this lock on `path` meanwhile; it ends with the process, however that ends.
+
+    Raises BlockingIOError at once if somebody holds it and `wait` is False.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(f"{path}.lock", "w", encoding="utf-8") as file:
         try:
@@ -46,7 +60,11 @@ def locked(path):
         except ImportError:  # Windows
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+            lock, kind = partial(msvcrt.locking, file.fileno()), (msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
         else:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock, kind = partial(fcntl.flock, file), (fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB,)
+        try:
+            lock(*kind)
+        except OSError as error:
+            raise BlockingIOError(f"another process works on {path}") from error
         yield

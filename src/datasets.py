@@ -36,6 +36,7 @@ FASHION_MNIST_CLASSES = (
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 CROP_PADDING = 32  # pixels around the centre crop, tensorflow/tpu models/official/efficientnet/preprocessing.py
+LARGEST = 10_000  # pixels a side that are ever asked for: more would only fill the memory
 SUBSET_TRAIN = 200  # images per class; 100 more are for the test
 DIGESTS = {  # sha256 of a complete data set, see `verified`
     "cifar10": "80387ddb9a0edf3fc4a964ee3770296169bb26a651050df20035579673099660",
@@ -58,13 +59,18 @@ def photo(name: PathLike, size: int | None = None) -> np.ndarray:
     allowed = f"{', '.join(PHOTOS)}, or the path of an image file"
     require(isinstance(name, (str, os.PathLike)), "photo", name, allowed)
     if size is not None:
-        require(is_number(size, Integral) and size > 0, "size", size, "a whole number of pixels above 0, or None")
+        _require_size(size)
     try:
         image = rgb(DATA / "photos" / PHOTOS[name] if name in PHOTOS else name)
     except ValueError as error:
         complaint = f"photo is {str(name)!r}, which cannot be read as an image ({error})"
         raise ValueError(f"{complaint}; allowed: {allowed}.") from error
     return np.array(image if size is None else centre_square(image, int(size)))
+
+
+def _require_size(size):
+    fits = is_number(size, Integral) and 0 < size <= LARGEST
+    require(fits, "size", size, f"a whole number of pixels above 0, at most {LARGEST:,}")
 
 
 def centre_square(image: Image.Image, size: int) -> Image.Image:
@@ -82,6 +88,9 @@ def rgb(source: Image.Image | PathLike) -> Image.Image:
     try:
         if isinstance(source, Image.Image):
             return _as_rgb(source)
+        ordinary = os.path.isfile(source) or os.path.isdir(source) or not os.path.exists(source)
+        if not ordinary:  # a pipe: no end to wait for
+            raise ValueError("it is no file")
         with Image.open(source) as file:
             return _as_rgb(file)
     except UnidentifiedImageError as error:
@@ -137,18 +146,71 @@ def _eight_bits(image):
 def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple[Split, Split, tuple[str, ...]]:
     """A folder of your own photos, with a folder for each class: ((x_train, y_train), (x_test, y_test), classes).
 
-    Images are uint8 (n, size, size, 3): the central square of each photo, read by `rgb`, resized with Pillow's bicubic
-    filter. Labels are int64 (n,), positions in `classes`, which are the folders' names in alphabetical order. Of each
-    class a share of `test`, at least one photo and never all, is drawn for the test; `seed` decides which, and the
-    order. Warns of what is left out: files whose ending is not in PHOTO_ENDINGS, sub-folders of classes, files beside
-    them; hidden files and NOTES are left out without a word. Raises ValueError, which names every photo that cannot be
-    read and every class without two.
+    Reads as `album` does, and warns and raises as it does. Of each class a share of `test`, at least one photo and
+    never all, is drawn for the test; `seed` decides which, and the order.
     """
-    allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
-    require(isinstance(path, (str, os.PathLike)) and os.path.isdir(path), "path", str(path), allowed)
-    require(is_number(size, Integral) and size > 0, "size", size, "a whole number of pixels above 0")
     require(is_number(test) and 0 < test < 1, "test", test, "a share between 0 and 1")
     require(is_number(seed, Integral) and seed >= 0, "seed", seed, "a whole number, 0 or more")
+    photos, images = _read_album(path, size, "folder")
+    return *_drawn(list(images.values()), test, np.random.default_rng(seed)), tuple(photos)
+
+
+def album(path: PathLike, size: int) -> tuple[np.ndarray, np.ndarray, list[Path], tuple[str, ...]]:
+    """All of a folder of your own photos, with a folder for each class: (images, labels, files, classes).
+
+    Images are uint8 (n, size, size, 3): the central square of each photo, read by `rgb`, resized with Pillow's bicubic
+    filter. Labels are int64 (n,), positions in `classes`, which are the folders' names in alphabetical order; `files`
+    are the n paths. Class after class, in alphabetical order of the files. Warns of copies and of what is left out:
+    files whose ending is not in PHOTO_ENDINGS, sub-folders of classes, files beside them; hidden files and NOTES are
+    left out without a word. Raises ValueError, which names every photo that cannot be read and every class without two.
+    """
+    photos, images = _read_album(path, size, "album")
+    labels, files = [], []
+    for label, of_class in enumerate(photos.values()):
+        labels += [label] * len(of_class)
+        files += of_class
+    return np.concatenate(list(images.values())), np.array(labels, np.int64), files, tuple(photos)
+
+
+def split(labels, groups=None, shares=(0.6, 0.2, 0.2), seed=0) -> list[np.ndarray]:
+    """Which images go into each part, such as training, validation and test: an array of positions for each share.
+
+    Every class is divided in these `shares`, and each part gets some of it. `groups`, (n,): images with the same value
+    stay together, as photos of one burst must. `seed` decides which, and the order. Raises ValueError for shares that
+    do not add up to 1, and for a class with fewer groups than there are parts.
+    """
+    labels = np.asarray(labels)
+    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    require(len(groups) == len(labels), "the number of groups", len(groups), f"{len(labels)}, one for each label")
+    shares = np.asarray(shares, float)
+    require((shares > 0).all() and abs(shares.sum() - 1) < 1e-6, "shares", shares.tolist(), "numbers that add up to 1")
+    random, part_of = np.random.default_rng(seed), {}
+    for label in np.unique(labels):
+        images_in = Counter(groups[labels == label].tolist())
+        allowed = f"{len(shares)} or more; only then each part has some"
+        require(len(images_in) >= len(shares), f"the number of groups in class {label}", len(images_in), allowed)
+        wanted, have = shares * images_in.total(), np.zeros(len(shares))
+        for group in random.permutation(sorted(images_in)).tolist():
+            emptiest = int(np.argmax((wanted - have) / wanted))  # the part that lacks most of what it should have
+            part = part_of.setdefault(group, emptiest)
+            have[part] += images_in[group]
+    parts = np.array([part_of[group] for group in groups.tolist()])
+    return [random.permutation(np.flatnonzero(parts == part)) for part in range(len(shares))]
+
+
+def enlarge(images: np.ndarray, size: int) -> np.ndarray:
+    """Images (n, height, width, 3), uint8, brought to size x size pixels with Pillow's bicubic filter."""
+    resized = np.empty((len(images), size, size, 3), np.uint8)
+    for i, image in enumerate(images):
+        resized[i] = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+    return resized
+
+
+def _read_album(path, size, caller):
+    """The files and the images of each class: two dicts of the class's name -> list. Warns in the caller's name."""
+    allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
+    require(isinstance(path, (str, os.PathLike)) and os.path.isdir(path), "path", str(path), allowed)
+    _require_size(size)
     photos, left_out, problems = _survey(Path(path))
     images = {name: _central_squares(files, int(size), problems) for name, files in photos.items()}
     left_out = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
@@ -157,8 +219,12 @@ def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple
         raise ValueError(f"path is {str(path)!r}, where {', '.join(problems)}; allowed: {allowed}{ending}.")
     if left_out:
         rule = f"a photo is a file right inside its class's folder, {', '.join(PHOTO_ENDINGS)}"
-        warnings.warn(f"folder({str(path)!r}) leaves out {left_out}; {rule}.", stacklevel=2)
-    return *_drawn(list(images.values()), test, np.random.default_rng(seed)), tuple(photos)
+        warnings.warn(f"{caller}({str(path)!r}) leaves out {left_out}; {rule}.", stacklevel=3)
+    squares = [hashlib.sha256(image).digest() for group in images.values() for image in group]
+    if copies := len(squares) - len(set(squares)):
+        advice = "one in the test is no test; delete them"
+        warnings.warn(f"{caller}({str(path)!r}) has {copies} copies of photos: {advice}.", stacklevel=3)
+    return photos, images
 
 
 def _survey(path):
@@ -278,10 +344,11 @@ def _cached(name, path):
 
 def _downloaded(name):
     try:
-        return getattr(keras.datasets, name).load_data()
+        data = getattr(keras.datasets, name).load_data()
     except Exception as error:  # without a network Keras raises a bare Exception
         make = f"`python tools/prepare_data.py {name} --help` says how to do without"
         raise OSError(f"{name} cannot be downloaded; {make}, or use full=False, which needs no network.") from error
+    return verified(name, "Keras's download", data)  # Keras knows no hash of Fashion-MNIST
 
 
 def verified(name: str, source: PathLike, data: tuple[Split, Split]) -> tuple[Split, Split]:
@@ -318,6 +385,7 @@ def _table(folder, name):
     tables = {path.stem: path for path in sorted((DATA / folder).glob("*.csv"))}
     require(name in list(tables), f"{folder} table", name, ", ".join(tables))
     rows = read_rows(tables[name])
+    require(rows, "the number of rows of", tables[name].name, "one or more")
     odd = [line for line, row in enumerate(rows, start=2) if None in row or None in row.values()]
     require(not odd, f"the number of cells of {tables[name].name}, lines", odd, "one for each column")
     columns = {column: _typed([row[column] for row in rows]) for column in rows[0]}

@@ -26,7 +26,7 @@ from keras import layers
 
 from architecture import require
 from atomic import write_atomically
-from converters import frozen, litert, onnx, quiet, tensorflow_module
+from converters import BATCH, frozen, litert, onnx, quiet, tensorflow_module
 
 EXTRAS = {".keras": (), ".tflite": ("ai_edge_litert",), ".onnx": ("onnx", "tf2onnx", "onnxruntime")}  # the last runs it
 ENDINGS = f"a name that ends in {', '.join(EXTRAS)}"
@@ -206,6 +206,9 @@ def save(
     if ending != ".keras":
         tensorflow_module()
         _require_installed(EXTRAS[ending][:-1])  # the runtime can wait
+        types = {layer.compute_dtype for layer in graph._flatten_layers()}
+        allowed = f"float32 or float16 for {ending}; build it under that dtype policy and give it these weights"
+        require("bfloat16" not in types, "the type of the model's layers", "bfloat16", allowed)
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
         with quiet(), _refusing(f"model {model.name!r} cannot be written as {ending}"):
@@ -297,12 +300,14 @@ def _open_keras(path):
 def _open_onnx(path):
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.add_free_dimension_override_by_name(BATCH, 1)
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     (start,) = session.get_inputs()
     shape = [n if isinstance(n, int) else None for n in start.shape[1:]]
     kind = start.type.removeprefix("tensor(").removesuffix(")")
     dtype = {"float": "float32", "double": "float64"}.get(kind, kind)
-    return _guarded(lambda images: session.run(None, {start.name: images})[0], shape, dtype)
+    return _guarded(_one_by_one(lambda image: session.run(None, {start.name: image})[0]), shape, dtype)
 
 
 def _open_litert(path):
@@ -313,15 +318,13 @@ def _open_litert(path):
     (start,), (end,) = interpreter.get_input_details(), interpreter.get_output_details()
     integers = start["quantization"][0] > 0  # scale and zero point of its ends, 0 where they are no such integers
 
-    def run(images):
-        found = []
-        for image in images:
-            interpreter.set_tensor(start["index"], (_to_integers(image, start) if integers else image)[None])
-            interpreter.invoke()
-            found.append(interpreter.get_tensor(end["index"])[0])
-        return _from_integers(np.stack(found), end) if integers else np.stack(found)
+    def run(image):
+        interpreter.set_tensor(start["index"], _to_integers(image, start) if integers else image)
+        interpreter.invoke()
+        found = interpreter.get_tensor(end["index"])
+        return _from_integers(found, end) if integers else found
 
-    return _guarded(run, start["shape"][1:].tolist(), "float32" if integers else start["dtype"])
+    return _guarded(_one_by_one(run), start["shape"][1:].tolist(), "float32" if integers else start["dtype"])
 
 
 def _to_integers(image, end):
@@ -332,6 +335,11 @@ def _to_integers(image, end):
 def _from_integers(numbers, end):
     scale, zero = end["quantization"]
     return (numbers.astype("float32") - zero) * np.float32(scale)
+
+
+def _one_by_one(run):
+    """`run` for any number of images: the maps of a single one stay in the processor's cache, those of many do not."""
+    return lambda images: np.concatenate([run(images[i : i + 1]) for i in range(len(images))])
 
 
 def _guarded(run, shape, dtype):

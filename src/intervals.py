@@ -1,6 +1,7 @@
-"""How sure a mean of a few runs is: Student's t-interval, without SciPy."""
+"""How sure a mean of a few runs is, or a share of some photos: Student's t and Wilson's interval, without SciPy."""
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
@@ -34,3 +35,16 @@ def _within(angle, df):
         total += term
         term *= math.cos(angle) ** 2 * k / (k + 1)
     return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
+
+
+def wilson(right, n, level=0.95):
+    """Where a share lies of which `right` of `n` were seen: (low, high) of Wilson's score interval, from 0 to 1.
+
+    Unlike the share plus or minus its standard error it stays between 0 and 1 and is honest for few photos (Brown,
+    Cai, DasGupta 2001, doi:10.1214/ss/1009213286).
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, pull = right / n, z * z / n
+    middle = (share + pull / 2) / (1 + pull)
+    half = z * math.sqrt(share * (1 - share) / n + pull / (4 * n)) / (1 + pull)
+    return max(0.0, middle - half), min(1.0, middle + half)

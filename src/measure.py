@@ -12,7 +12,9 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-EXPERIMENTS = ("depthwise", "squeeze_excitation", "gates", "compound", "scaling", "transfer", "latency", "export")
+from closed_output import ends_quietly
+
+EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export", "speed")
 
 
 def protocol(name):
@@ -33,9 +35,6 @@ def parse(arguments):
         if name == "scaling":
             shapes = ("depth", "width", "resolution", "compound")
             command.add_argument("--shapes", nargs="+", choices=shapes, default=shapes, help="these alone")
-        if name == "transfer":
-            command.add_argument("--weights", choices=("lite", "imagenet"), default="lite", help="Lite, or B0 to B2")
-            command.add_argument("--full", action="store_true", help="all 50,000 + 10,000 images: takes days")
     return parser.parse_args(arguments)
 
 
@@ -44,7 +43,8 @@ def main(arguments):
     options = vars(parse(arguments))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import_module(f"experiments.{options.pop('experiment')}").main(**options)
+        with ends_quietly():
+            import_module(f"experiments.{options.pop('experiment')}").main(**options)
     except (OSError, RuntimeError) as error:  # what is missing here, in one line: images, weights, a backend
         print(f"measure.py: {error}", file=sys.stderr)
         return 2

@@ -50,4 +50,5 @@ def progress(text, start, part):
     """Draws a bar over the last one: `part`, from 0 to 1, of the work is done since `start` (time.perf_counter)."""
     elapsed = time.perf_counter() - start
     bar = "#" * round(20 * part) + "." * (20 - round(20 * part))
-    print(f"\r[{bar}] {text}  {elapsed:.0f} s, {elapsed / part - elapsed:.0f} s left ", end="", flush=True)
+    left = f"{elapsed / part - elapsed:.0f}" if part else "?"
+    print(f"\r[{bar}] {text}  {elapsed:.0f} s, {left} s left ", end="", flush=True)

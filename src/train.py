@@ -16,8 +16,8 @@ more, and on a CPU it compiled for over a minute just to build a network that Te
 
 - *Data.* The global batch is `--batch`, however many replicas share it. The order of images, their mirroring and
   shifts are drawn from the seed and the epoch; each process keeps the indices of its own share: nothing is read twice.
-- *Batch norm* is synchronized, or fused on a single device: mean and variance are those of the global batch, summed over replicas. With statistics
-  per replica, 2 x 32 images would not train like 1 x 64, and no curve could be compared.
+- *Batch norm* is synchronized, or fused on a single device: mean and variance are those of the global batch, summed
+  over replicas. With statistics per replica, 2 x 32 images would not train like 1 x 64, and no curve could be compared.
 - *Dropout and stochastic depth* draw from (seed, layer, step, replica), so a resumed run draws what an unbroken one
   does. Another number of replicas draws other masks: curves then agree only on average, exactly without both.
 - *Learning rate.* `--rate` is for 256 images; the peak is rate x batch / 256 (Goyal et al. 2017, arXiv:1706.02677),
@@ -34,6 +34,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from zipfile import BadZipFile
@@ -43,7 +44,8 @@ import numpy as np
 import tensorflow as tf
 
 from architecture import VARIANTS, EfficientNet, Scale, find_scale, require
-from atomic import write_atomically, write_rows
+from atomic import locked, write_atomically, write_rows
+from closed_output import ends_quietly
 from datasets import cifar10, fashion_mnist
 from export import fuse
 from machines import refuse_differences, share, strategy_of
@@ -279,7 +281,7 @@ def read_checkpoint(path):
             state = [file[str(i)] for i in range(len(file.files) - 1)]
         return {name: about[name] for name in ("step", "losses", "top1", "settings")}, state
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise Stop(f"{path} cannot be read ({error}); move it away to start over.") from error
+        raise Stop(f"{path} cannot be read ({error!r}); move it away to start over.") from error
 
 
 def refuse_changes(before, args):
@@ -329,11 +331,18 @@ def advance(trainer, stopped):
         raise Stop(f"lost another process after step {before} ({cause}). {resume_hint(folder)}", status=3) from error
 
 
+@ends_quietly()
 def run(args):
-    """Trains from the last checkpoint to the end. Returns the exit status."""
-    folder, trainer = Path(args.out), begin(args)
-    first, last = trainer.step, args.epochs * trainer.steps
+    """Trains from the last checkpoint to the end, as the only run in this folder. Returns the exit status."""
+    trainer = begin(args)
     chief = trainer.strategy.extended.should_checkpoint  # one process of all: the only one that writes and prints
+    with locked(Path(args.out) / "run", wait=False) if chief else nullcontext():
+        return carry_on(trainer, args, chief)
+
+
+def carry_on(trainer, args, chief):
+    """Trains until the end, or until a signal. Returns the exit status."""
+    folder, first, last = Path(args.out), trainer.step, args.epochs * trainer.steps
     if first == last and (folder / "result.json").exists():
         print(f"{folder} is finished: {last} steps. See its result.json, or train into another --out.")
         return 0
@@ -341,7 +350,6 @@ def run(args):
         begun = f"goes on after step {first}" if first else "starts"
         images = f"{trainer.replicas} x {args.batch // trainer.replicas}"
         print(f"{folder} {begun}: {last} steps of {images} images, replicas x the share of each", flush=True)
-        folder.mkdir(parents=True, exist_ok=True)
     stopped, start, warm = catch_signals(), time.perf_counter(), None
     while trainer.step < last and not stopped:
         before = trainer.step
@@ -374,7 +382,7 @@ def log(trainer, folder, before):
                 scalar("test top-1 (%)", trainer.top1[-1], trainer.step)
         trainer.writer.flush()
     except tf.errors.OpError as error:
-        raise OSError(error.message.splitlines()[0]) from error
+        raise OSError(error.message.splitlines()[0].split("}} ")[-1]) from error  # without the name of a node
 
 
 def finish(trainer, folder, speed):
@@ -418,10 +426,7 @@ def catch_signals():
 
 
 def main(arguments):
-    """Trains, or goes on training.
-
-    Returns the exit status: 0 done, 1 diverged, 2 wrong arguments or files, 3 process lost, 130 stopped.
-    """
+    """Trains. Returns the exit status: 0 done, 1 diverged, 2 wrong arguments or files, 3 process lost, 130 stopped."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         args = parse(arguments)

@@ -388,11 +388,12 @@ def test_a_wrong_argument_gets_one_clear_line(call, named):
 
 
 @pytest.mark.parametrize("thing", (STAGES[0], B0, VARIANTS["b0"]), ids=("Stage", "Baseline", "Scale"))
-@pytest.mark.parametrize("wrong", (0, -1, 1.5, True, "3", None))
-def test_counts_are_whole_numbers_above_0(thing, wrong):
+@pytest.mark.parametrize("wrong", (0, -1, 1.5, True, "3", None, 1_000_001))
+def test_counts_are_whole_numbers_within_their_limits(thing, wrong):
     for field in dataclasses.fields(thing):
         if field.type is int:
-            with pytest.raises(ValueError, match=f"^{field.name} is {wrong!r}; allowed: a whole number above 0.$"):
+            line = f"^{field.name} is {wrong!r}; allowed: a whole number from 1 to 1,000,000.$"
+            with pytest.raises(ValueError, match=line):
                 dataclasses.replace(thing, **{field.name: wrong})
 
 

@@ -52,3 +52,15 @@ def test_01_fused_mbconv_has_more_macs_and_trains_faster():
     assert fused["macs_B"] / plain["macs_B"] == pytest.approx(1.67, abs=0.01)
     assert fused["v100_imgs_s_gpu"] / plain["v100_imgs_s_gpu"] == pytest.approx(1.4, abs=0.05)
     assert fused["top1"] > plain["top1"]
+
+
+def test_03_every_version_prints_the_macs_that_its_first_table_contradicts():
+    printed = {
+        row["arxiv_version"]: row["macs_B"] for row in published("table2_imagenet") if row["model"][-3:] == "-B0"
+    }
+    assert printed == dict.fromkeys(["v1", "v3", "v5"], 0.39)
+
+
+def test_03_the_last_block_that_can_be_dropped_has_a_rate_of_0175():
+    rates = [block.drop_rate for block in plan("b0").blocks if block.skip]
+    assert len(rates) == 9 and max(rates) == pytest.approx(0.175)

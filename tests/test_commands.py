@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OPEN_COMMAND = "pip install -r requirements.txt && jupyter notebook notebooks"
+OPEN_COMMAND = "pip install -r requirements.txt && jupyter notebook --preferred-dir=notebooks"
 TEST_COMMAND = "pip install -r requirements.txt && pytest"
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")}
 
@@ -72,14 +72,31 @@ SECOND = ["pip install -r requirements-extras.txt -r requirements-dev.txt", "mak
     [
         ({}, 0, [INSTALL, TEST, *SECOND]),
         ({"EXTRAS": "0"}, 0, [INSTALL, TEST]),
+        ({"EXTRAS": "0", "TESTS": "notebooks"}, 0, [INSTALL, "pytest notebooks"]),
         ({"BROKEN": "pip"}, 1, [INSTALL]),
         ({"BROKEN": "pytest"}, 1, [INSTALL, TEST]),
         ({"BROKEN": "make"}, 1, [INSTALL, TEST, *SECOND]),
     ],
-    ids=["all", "only the test command", "pip fails", "pytest fails", "lint or extras fail"],
+    ids=["all", "only the test command", "of all tests, some", "pip fails", "pytest fails", "lint or extras fail"],
 )
 def test_ci_runs_the_test_command_and_then_what_needs_more(tmp_path, variables, status, expected):
     assert ci(tmp_path, **variables) == (status, ["python --version", *expected])
+
+
+@needs_bash
+def test_versions_are_the_lowest_the_highest_and_each_list(tmp_path):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "versions", tmp_path / ".ci" / "versions")
+    run, lists = tmp_path / ".ci" / "run", {"requirements.txt": "# ours\na>=1.2,<3\nb-c>=0.11\n"}
+    lists |= {"requirements-extras.txt": "d>=2.0,<3\n", ".ci/colab.txt": "a==1.5\n"}
+    for name, text in lists.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    run.write_text('#!/bin/sh\ncat "$PIP_CONSTRAINT"\n! grep -q 1.5 "$PIP_CONSTRAINT"\n', encoding="utf-8")
+    run.chmod(0o755)
+    done = subprocess.run(["bash", str(tmp_path / ".ci" / "versions")], capture_output=True, text=True, timeout=60)
+    lowest = ["a==1.2.*", "b-c==0.11.*", "d==2.0.*"]
+    assert done.stdout.split("\n") == ["== lowest", *lowest, "== highest", "== colab", "a==1.5", ""]
+    assert done.returncode == 1 and done.stderr == ".ci/versions: failed: colab\n"
 
 
 def test_the_readme_has_the_two_commands():
@@ -89,6 +106,13 @@ def test_the_readme_has_the_two_commands():
 @needs_make
 def test_make_runs_the_same_two_commands():
     assert make("test") == TEST_COMMAND and make("notebooks") == OPEN_COMMAND
+
+
+@needs_make
+def test_colab_s_twin_runs_every_notebook_under_its_constraints():
+    said = make("colab")
+    assert "PIP_CONSTRAINT=constraints-colab.txt " in said and "TESTS=notebooks .ci/run" in said
+    assert (ROOT / "constraints-colab.txt").is_file()
 
 
 @needs_make

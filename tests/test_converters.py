@@ -1,6 +1,7 @@
 """Converters: a frozen graph depends on nothing, and what converters say is heard only when asked for."""
 
 import logging
+import os
 import warnings
 
 import keras
@@ -34,7 +35,36 @@ def test_quiet_is_over_when_it_is_over(recwarn):
         warnings.warn("loud", stacklevel=1)
 
 
+def test_what_is_written_past_python_is_off_the_screen_and_back_afterwards(capfd):
+    with converters.quiet():
+        os.write(2, b"a screen of MLIR")
+    os.write(2, b"loud")
+    assert capfd.readouterr().err == "loud"
+
+
 def test_another_backend_is_named(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(RuntimeError, match="^the Keras backend is jax; allowed: tensorflow"):
         converters.tensorflow_module()
+
+
+def test_the_wrapper_of_a_gradient_of_its_own_is_gone():
+    """TensorFlow fuses swish with the convolution before it only without."""
+    image = layers.Input((4, 4, 3))
+    model = keras.Model(image, layers.Activation("silu")(layers.Activation("silu")(layers.Conv2D(2, 3)(image))))
+    frozen, x = converters.frozen(model), np.random.default_rng(0).normal(size=(5, 4, 4, 3)).astype("float32")
+    found = [node.op for node in frozen.graph.as_graph_def().node]
+    assert "IdentityN" not in found and found.count("Sigmoid") == 2
+    np.testing.assert_allclose(frozen(keras.ops.convert_to_tensor(x))[0], model(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.extras
+def test_an_onnx_file_takes_any_number_of_images_and_turns_them_first():
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("tf2onnx")
+    image = layers.Input((6, 4, 3))
+    content = converters.onnx(keras.Model(image, layers.Conv2D(2, 3)(layers.Rescaling(2.0, 1.0)(image))))
+    graph = onnx.load_from_string(content).graph
+    dims = [dim.dim_param or dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim]
+    assert dims == [converters.BATCH, 6, 4, 3]
+    assert [node.op_type for node in graph.node[:4]] == ["Transpose", "Mul", "Add", "Conv"]

@@ -5,11 +5,12 @@ import math
 import os
 import re
 import struct
+import zlib
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import datasets
 
@@ -297,10 +298,73 @@ def test_a_folder_of_photos(album):
     assert len(more) == 4 + 1 + 9  # at least one photo stays to learn from
 
 
+def test_an_album_has_every_photo_with_its_file(album):
+    images, labels, files, classes = datasets.album(album, 24)
+    assert classes == ("a b", "wool", "Ähre") and np.bincount(labels).tolist() == [5, 2, 10]
+    assert images.shape == (17, 24, 24, 3) and images.dtype == np.uint8 and labels.dtype == np.int64
+    for image, label, file in zip(images, labels, files):
+        assert file.parent.name == classes[label]
+        expected = ImageOps.fit(datasets.rgb(file), (24, 24), Image.Resampling.BICUBIC)
+        assert np.array_equal(image, np.asarray(expected))
+
+
+def test_a_split_divides_every_class_and_uses_every_photo_once():
+    labels = np.repeat([0, 1, 2], [120, 25, 60])
+    parts = datasets.split(labels)
+    assert sorted(np.concatenate(parts)) == list(range(205))
+    counts = [np.bincount(labels[part]).tolist() for part in parts]
+    assert counts == [[72, 15, 36], [24, 5, 12], [24, 5, 12]]
+    assert parts[0].tolist() != sorted(parts[0])
+    again, other = datasets.split(labels), datasets.split(labels, seed=1)
+    assert np.array_equal(again[2], parts[2]) and set(other[2]) != set(parts[2])
+
+
+def test_a_burst_stays_in_one_part():
+    random = np.random.default_rng(0)
+    groups = np.sort(random.integers(0, 40, 400))  # of five to fifteen photos; some of two classes
+    labels = (np.arange(400) >= 200).astype(int)
+    parts = datasets.split(labels, [f"burst {group}" for group in groups])
+    seen = [set(groups[part]) for part in parts]
+    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
+    assert sum(map(len, parts)) == 400
+    for part, share in zip(parts, (0.6, 0.2, 0.2)):
+        assert np.abs(np.bincount(labels[part]) / 200 - share).max() < 0.08
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 6, 7])
+def test_each_part_gets_some_of_a_small_class(count):
+    for part in datasets.split([0] * 50 + [1] * count):
+        assert np.sum(part >= 50) >= 1
+
+
+@pytest.mark.parametrize(
+    "labels, options, words",
+    [
+        ([0] * 5 + [1] * 2, {}, "number of groups in class 1 is 2; allowed: 3 or more"),
+        ([0] * 5, dict(groups=list("aabba")), "number of groups in class 0 is 2"),
+        ([0] * 5, dict(groups=list("ab")), "number of groups is 2; allowed: 5, one for each label"),
+        ([0] * 5, dict(shares=(0.5, 0.4)), "shares is .*add up to 1"),
+        ([0] * 5, dict(shares=(1.2, -0.2)), "shares is .*add up to 1"),
+    ],
+)
+def test_a_split_that_cannot_be_made(labels, options, words):
+    with pytest.raises(ValueError, match=words):
+        datasets.split(labels, **options)
+
+
+def test_enlarged_images_keep_what_they_show():
+    images = np.zeros((2, 4, 4, 3), np.uint8)
+    images[1, :, 2:] = 200
+    large = datasets.enlarge(images, 40)
+    assert large.shape == (2, 40, 40, 3) and large.dtype == np.uint8 and large[0].max() == 0
+    assert large[1, :, :10].max() == 0 and large[1, :, 30:].min() == 200
+
+
 def put(place, *names):
     place.mkdir(parents=True, exist_ok=True)
     for name in names:
-        Image.new("RGB", (8, 8)).save(place / name, format="JPEG")
+        colour = zlib.crc32(f"{place}{name}".encode()) % 256**3  # no two are alike
+        Image.new("RGB", (8, 8), tuple(colour.to_bytes(3, "big"))).save(place / name, format="JPEG")
 
 
 def test_a_photo_of_a_folder_is_its_central_square(tmp_path):
@@ -520,12 +584,16 @@ def test_offline_the_error_says_what_helps(tmp_path, monkeypatch, name, shape):
 
 
 @pytest.mark.parametrize(("name", "shape"), LOADERS)
-def test_a_download_gets_the_same_shapes(tmp_path, monkeypatch, name, shape):
+def test_a_download_is_verified_and_gets_the_same_shapes(tmp_path, monkeypatch, name, shape):
     """Keras gives CIFAR-10's labels as (n, 1) and Fashion-MNIST's images without channels."""
     labels = (4, 1) if name == "cifar10" else (4,)
     split = np.ones((4, *shape), np.uint8).squeeze(), np.full(labels, 7, np.uint8)
     monkeypatch.setattr(getattr(keras.datasets, name), "load_data", lambda: (split, split))
     monkeypatch.setattr(datasets, "CACHE", tmp_path)
+    with pytest.raises(ValueError, match="the original data only"):
+        getattr(datasets, name)(full=True)
+    bytes_of_both = 2 * (split[0].tobytes() + split[1].tobytes())
+    monkeypatch.setitem(datasets.DIGESTS, name, hashlib.sha256(bytes_of_both).hexdigest())
     for x, y in getattr(datasets, name)(full=True):
         assert x.shape == (4, *shape) and y.shape == (4,) and y.dtype == np.int64 and (y == 7).all()
 

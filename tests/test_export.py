@@ -185,6 +185,16 @@ def test_a_half_precision_network_may_round(ending, tmp_path):
     assert_same(export.load(tmp_path / f"half{ending}")(SMALL), values(model, SMALL), 0.01)
 
 
+@pytest.mark.parametrize("ending", formats(".onnx", ".tflite"))
+def test_bfloat16_is_refused_before_a_converter_prints_a_screen(ending, tmp_path, capfd):
+    image = layers.Input((4, 4, 3))
+    inner = keras.Model(image, layers.Conv2D(2, 3, dtype="mixed_bfloat16")(image))
+    model = keras.Model(image, layers.Activation("linear", dtype="float32")(inner(image)))
+    with pytest.raises(ValueError, match=f"layers is 'bfloat16'; allowed: float32 or float16 for {ending}"):
+        export.save(model, tmp_path / f"b{ending}")
+    assert not list(tmp_path.iterdir()) and capfd.readouterr().err == ""
+
+
 # ---------------------------------------------------------------- files that get no name
 
 

@@ -1,10 +1,10 @@
-"""t-intervals against published quantiles of Student's distribution."""
+"""Intervals against published quantiles and examples."""
 
 import math
 
 import pytest
 
-from intervals import t_interval, t_quantile
+from intervals import t_interval, t_quantile, wilson
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,18 @@ def test_interval_is_mean_and_half_width():
 def test_one_value_has_no_interval():
     mean, half = t_interval([70.0])
     assert mean == 70 and math.isnan(half)
+
+
+@pytest.mark.parametrize(
+    "right, n, low, high",  # Newcombe 1998, Statistics in Medicine 17:857-872, Table I
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_the_interval_of_a_share_is_the_published_one(right, n, low, high):
+    assert wilson(right, n) == pytest.approx((low, high), abs=6e-5)
+
+
+def test_the_ends_of_the_interval_of_a_share_are_those_that_the_score_test_just_allows():
+    right, n = 340, 400
+    for end in wilson(right, n, 0.9):
+        assert abs(right / n - end) / math.sqrt(end * (1 - end) / n) == pytest.approx(1.644854, abs=1e-5)
+    assert wilson(400, 400)[1] == pytest.approx(1)

@@ -39,7 +39,7 @@ def forbid_tables(script, monkeypatch):
         monkeypatch.setattr(script, fill, lambda *_: pytest.fail("a trial fills no table"), raising=False)
 
 
-@pytest.mark.parametrize("name", ["depthwise", "squeeze_excitation", "compound", "scaling"])
+@pytest.mark.parametrize("name", ["depthwise", "scaling", "finetuning"])
 def test_a_quick_trial_is_short_and_fills_no_table(name, monkeypatch, capsys):
     script, epochs = import_module(f"experiments.{name}"), []
     monkeypatch.setattr(script, "run", lambda *_, **options: epochs.append(options["epochs"]) or dict(top1=50))
@@ -48,17 +48,18 @@ def test_a_quick_trial_is_short_and_fills_no_table(name, monkeypatch, capsys):
     assert len(epochs) >= 2 and max(epochs) <= 4 and capsys.readouterr().out.count("'top1': 50") == len(epochs)
 
 
-@pytest.mark.parametrize("name", ["transfer", "latency", "export"])
-def test_a_trial_without_training_fills_no_table_either(name, monkeypatch):
+@pytest.mark.parametrize("name, trial", [("clocks", "measure"), ("export", "measure")])
+def test_a_trial_without_training_fills_no_table_either(name, trial, monkeypatch):
     script, calls = import_module(f"experiments.{name}"), []
-    monkeypatch.setattr(script, "measure" if name == "export" else "trial", lambda *_: calls.append(name) or {})
+    monkeypatch.setattr(script, trial, lambda *_: calls.append(name) or {})
+    monkeypatch.setattr(script, "layer_points", lambda *_: [], raising=False)
     forbid_tables(script, monkeypatch)
     if name == "export":
         monkeypatch.setattr(script.export, "missing", lambda ending: None)
     assert measure.main([name, "--quick"]) == 0 and calls == [name]
 
 
-@pytest.mark.parametrize("name", ["depthwise", "squeeze_excitation", "compound"])
+@pytest.mark.parametrize("name", ["depthwise", "gates"])
 def test_in_earnest_it_fills_the_table_of_its_name(name, monkeypatch):
     script, filled = import_module(f"experiments.{name}"), {}
     monkeypatch.setattr(script, "fill", lambda table, keys, run: filled.update({table: keys}))
@@ -70,10 +71,18 @@ def test_in_earnest_it_fills_the_table_of_its_name(name, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "tables"),
-    [("latency", {"latency", "latency_blocks"}), ("export", {"export"}), ("compound", {"compound_steps"})],
+    [
+        ("clocks", {"latency", "latency_blocks", "clocks"}),
+        ("export", {"export"}),
+        ("gates", {"gates_by_block"}),
+        ("speed", {"speed"}),
+    ],
 )
-def test_what_is_timed_in_turns_is_written_at_once(name, tables, monkeypatch):
+def test_what_is_timed_in_turns_is_written_at_once(name, tables, monkeypatch, tmp_path):
     script, written = import_module(f"experiments.{name}"), set()
+    monkeypatch.setattr(script, "measure", lambda *_: dict.fromkeys(tables), raising=False)
+    monkeypatch.setattr(script, "layer_points", lambda *_: [], raising=False)
+    monkeypatch.setattr(script, "MEASURED", tmp_path, raising=False)
     monkeypatch.setattr(script, "fill_at_once", lambda table, measure: written.add(table))
     monkeypatch.setattr(script, "fill", lambda *_: None, raising=False)
     if name == "export":
@@ -81,13 +90,13 @@ def test_what_is_timed_in_turns_is_written_at_once(name, tables, monkeypatch):
     assert measure.main([name]) == 0 and written == tables
 
 
-def test_transfer_takes_other_networks_and_all_images(monkeypatch):
-    script, filled = import_module("experiments.transfer"), {}
-    monkeypatch.setattr(script, "fill", lambda table, keys, run: filled.update({table: keys}))
-    measure.main(["transfer", "--weights", "imagenet", "--full"])
-    assert filled["transfer"] == script.keys("imagenet", 50_000)
-    measure.main(["transfer"])
-    assert filled["transfer"] == script.keys("lite", 3000)
+def test_three_tables_of_one_run_are_renewed_together(monkeypatch, tmp_path, capsys):
+    script = import_module("experiments.clocks")
+    monkeypatch.setattr(script, "MEASURED", tmp_path)
+    monkeypatch.setattr(script, "measure", lambda *_: pytest.fail("nothing is measured"))
+    (tmp_path / "clocks.csv").touch()
+    assert measure.main(["clocks"]) == 2
+    assert "found clocks; to measure anew, delete latency, latency_blocks, clocks." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -101,7 +110,7 @@ def test_what_is_missing_is_said_in_one_line(error, status, words, monkeypatch, 
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(import_module("experiments.compound"), "fill", fail)
-    assert measure.main(["compound"]) == status
+    monkeypatch.setattr(import_module("experiments.gates"), "fill_at_once", fail)
+    assert measure.main(["gates"]) == status
     line = capsys.readouterr().err.strip()
     assert words in line and "\n" not in line

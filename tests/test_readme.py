@@ -1,5 +1,6 @@
 """README.md and its sisters keep their word: links, badges, the lesson table; no text file names somebody's machine."""
 
+import json
 import re
 from pathlib import Path
 
@@ -13,7 +14,8 @@ NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 PAGES = sorted(path for folder in (ROOT, ROOT / "data", ROOT / "data" / "measured") for path in folder.glob("*.md"))
 TEXT_FILES = {".cff", ".cfg", ".csv", ".md", ".py", ".toml", ".txt", ".yml", ".yaml", ".json", ".svg", ""}
 # folders that are no part of the repository
-SKIPPED = {".git", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".venv", "__pycache__", "venv"}
+SKIPPED = {".git", ".hypothesis", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".venv", "__pycache__", "venv"}
+SKIPPED |= {"site"}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,15 @@ def test_each_notebook_has_its_row_and_its_badge_in_order(readme):
     assert [match[1] for match in linked] == NOTEBOOKS, "the lesson table lists other notebooks than notebooks/ has"
     for name, row in zip(NOTEBOOKS, rows):
         assert badge(name) in row, f"the row of {name} lacks its badge: {badge(name)}"
+
+
+def test_minutes_are_those_of_the_lessons(readme):
+    for name in NOTEBOOKS:
+        cells = json.loads((ROOT / "notebooks" / name).read_text(encoding="utf-8"))["cells"]
+        lesson = " ".join("".join("".join(cell["source"]) for cell in cells).split())
+        row = next(line for line in readme.splitlines() if f"(notebooks/{name})" in line)
+        minutes = re.search(r"(\d+) min", row)[1]
+        assert f"Reading takes {minutes} minutes" in lesson, name
 
 
 def test_every_colab_address_is_a_notebook_of_ours(readme):

@@ -1,4 +1,4 @@
-"""Surgery: gates and batch norm statistics, compared with NumPy, with a network that has no gates, and with a theorem."""
+"""Surgery: gates and batch norm statistics, against NumPy, a network without gates, and a theorem."""
 
 import keras
 import numpy as np
@@ -96,6 +96,8 @@ def test_the_statistics_are_those_of_numpy():
 
 def test_with_fresh_statistics_a_gate_that_is_the_same_everywhere_does_nothing(model):
     """One factor for all channels, before a linear layer and a batch norm: gone, up to epsilon."""
+    gate = np.full((2, 1, 1, 3), 0.3)
+    assert (surgery.half("block1a", gate) == 0.5).all() and (surgery.one("block1a", gate) == 1).all()
     stale = [surgery.with_gates(model, rule) for rule in (surgery.half, surgery.one)]
     fresh = [surgery.recalibrated(copy, IMAGES) for copy in stale]
     assert np.abs(answers(stale[0]) - answers(stale[1])).max() > 0.01

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import atomic
 import train
 from recipe import epoch_order
 
@@ -218,7 +219,7 @@ def test_what_a_run_leaves_behind(folder, unbroken):
     np.testing.assert_allclose(curve["loss"], unbroken["losses"], atol=1e-6)
     assert curve["rate"][0] == 0 and np.isclose(curve["rate"].max(), 0.05 * 100 / 256)
     assert {path.name for path in out.iterdir()} == {
-        *("checkpoint.npz", "curve.csv", "result.json", "final.weights.h5", "logs")
+        *("checkpoint.npz", "curve.csv", "result.json", "final.weights.h5", "logs", "run.lock")
     }
     (log,) = (out / "logs").iterdir()
     events = [value for event in tf.compat.v1.train.summary_iterator(str(log)) for value in event.summary.value]
@@ -300,6 +301,13 @@ def test_a_checkpoint_from_before_there_was_shift_and_decay_goes_on(tmp_path):
     train.refuse_changes(before, args)
     with pytest.raises(train.Stop, match="--shift is 2"):
         train.refuse_changes(before, train.parse([*SETTINGS, "--out", str(tmp_path), "--shift", "2"]))
+
+
+def test_of_two_runs_in_one_folder_the_second_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train, "begin", lambda args: trainer_of(tmp_path))
+    with atomic.locked(tmp_path / "run"):
+        assert "another process works on" in refused(capsys, "--out", str(tmp_path))
+    assert not (tmp_path / "checkpoint.npz").exists()
 
 
 def test_a_folder_that_is_a_file_is_named_in_one_line(tmp_path, capsys):

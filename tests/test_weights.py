@@ -378,3 +378,10 @@ def test_classify_refuses_wrong_arguments(refuses):
     for top in (0, 1001, 2.5, 5.0, True, "5"):
         refuses(functools.partial(weights.classify, image, top=top), "top", repr(top), "1 to 1000")
     refuses(lambda: weights.classify(image, "b9"), "'b9'", "lite0")
+
+
+@pytest.mark.skipif(not (datasets.DATA / "small.npz").exists(), reason="not trained yet")
+def test_the_small_network_is_worth_opening():
+    model, (x, y) = weights.small(), datasets.cifar10()[1]
+    guesses = np.asarray(model(x[:500], training=False)).argmax(-1)
+    assert 100 * np.mean(guesses == y[:500]) > 80  # of all 10,000 it knows more; these are 50 of each class

@@ -33,16 +33,16 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow starts without its log
-if "google.colab" in sys.modules and not Path("../src/architecture.py").exists():
-    os.system("git clone --depth 1 https://github.com/{repository}")
-    os.chdir("{name}/notebooks" if Path("{name}").is_dir() else ".")
-root = next((p for p in [Path.cwd(), *Path.cwd().parents] if (p / "src/architecture.py").exists()), None)
+address = "https://github.com/{repository}"
+clone = Path("{name}").resolve()
+if "google.colab" in sys.modules and not clone.exists() and os.system(f"git clone --depth 1 {{address}}"):
+    raise OSError(f"git clone {{address}} failed: check the network and the address, then run this cell again.")
+root = next((p for p in [clone, *clone.parents] if (p / "src/architecture.py").exists()), None)
 assert root, "src/architecture.py not found: open this notebook inside a copy of the repository, or clone it again."
 sys.path.insert(0, str(root / "src"))
-import keras
+from start import start
 
-print(*(f"{{name}} {{sys.modules[name].__version__}}" for name in ["keras", keras.config.backend(), "numpy"]), sep=", ")
+start()
 """
 
 

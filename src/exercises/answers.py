@@ -105,6 +105,11 @@ def same(got, right):
     return bool(_close(got, right).all())
 
 
+def same_parts(one, other):
+    """Whether two results, as tuples of parts, agree."""
+    return len(one) == len(other) and all(map(same, one, other))
+
+
 def _close(got, right):
     """Where two arrays of floats agree: to 5 digits, or to a millionth of the largest."""
     largest = np.abs(right[np.isfinite(right)]).max(initial=0)
@@ -134,8 +139,8 @@ def call(name, args):
             return f"array {arg.shape}"
         if isinstance(arg, str):
             return f'"{arg}"'
-        if isinstance(arg, list) and len(arg) > 4:
-            return f"a list of {len(arg)}"
+        if isinstance(arg, (list, dict)) and len(f"{arg}") > 60:
+            return f"a {type(arg).__name__} of {len(arg)}"
         return f"{arg:_}" if is_number(arg) else f"{arg}"
 
     return f"{name}({', '.join(map(word, args))})"
@@ -163,9 +168,12 @@ def describe(value):
     """A value in a few words, on one line."""
     array = numbers(value)
     if isinstance(value, (tuple, list)) and len(value) <= 4 or (array is not None and array.shape in SHORT):
-        return f"({', '.join(map(describe, value))})"
+        parts = ", ".join(map(describe, value))
+        return f"[{parts}]" if len(value) == 1 else f"({parts})"
     if array is not None and array.ndim:
         return f"an array of shape {array.shape}"
+    if _is_text(value) and np.ndim(value):
+        return "an array of texts"
     if isinstance(value, Integral) and abs(value) >= 10**15:
         return f"a number of {len(str(abs(int(value)))):,} digits" if abs(value) < 10**4000 else "a huge number"
     if array is None:
@@ -183,19 +191,32 @@ def difference(got, right, name=""):
     """In words: `7, not 8`, where arrays differ at their first place. name: of a part of the result, said before it."""
     found, wanted = numbers(got), numbers(right)
     alike = found is not None and wanted is not None and found.shape == wanted.shape
+    cut = ": the decimals are cut off" if alike and _is_cut_off(got, wanted) else ""
     if alike and wanted.ndim and wanted.shape not in SHORT:
         place = _first_difference(found, wanted)
-        value, other = describe(np.asarray(got)[place]), describe(np.asarray(right)[place])
+        value, other = describe(np.asarray(got)[place]), describe(np.asarray(right)[place]) + cut
         where = f"[{', '.join(map(str, place))}]"
         return f"{name}{where} = {value}, not {other}" if name else f"{value} at {where}, not {other}"
-    value, other = describe(got), describe(right)
+    value, other = describe(got), describe(right) + cut
     if alike and value == other and isinstance(got, Real):
         value, other = f"{found:.8g}", f"{wanted:.8g}: do not round"
-    elif isinstance(got, (str, bytes)) and not isinstance(right, str):
+    elif _is_text(got) and not _is_text(right):
         other += ": that is text"
     elif found is None and wanted is not None and got is not None:
         other += ": that is not made of real numbers"
     return f"{name} = {value}, not {other}" if name else f"{value}, not {other}"
+
+
+def _is_text(value):
+    try:
+        return np.asarray(value).dtype.kind in "SU"
+    except Exception:  # ragged, or an object with faults of its own
+        return False
+
+
+def _is_cut_off(got, wanted):
+    """Whether integers are what is left of the wanted numbers without their decimals."""
+    return np.asarray(got).dtype.kind in "iu" and np.array_equal(got, np.trunc(wanted))
 
 
 def _first_difference(found, wanted):

@@ -13,7 +13,8 @@ r"""Cards: how an exercise is written down, and what is worked out from it.
 
 A ✗ row is a mistake: a text of the solution, what a learner writes instead, and what to tell them. Several edits are
 set apart by `;`, and without an arrow, the row replaces the only gap. A check runs the edited solutions, and names the
-one that gives what the learner's function gives: nothing else has to be written for a mistake.
+one that gives what the learner's function gives: nothing else has to be written for a mistake. A return inside a loop,
+= for += and missing brackets need no row at all: `slips` works them out.
 
 Two rows are rare. `→ kernel, bias` names the parts of a result that is a tuple; `→ a, b # view` says too which function
 turns results into these parts, where many are right. `~ old -> new` is an edit that gives another right answer.
@@ -30,7 +31,8 @@ import keras
 import numpy as np
 
 from architecture import Baseline, Conv, Scale, Stage, compound_scale, plan, require
-from exercises.answers import Raised, attempt, define
+from exercises.answers import Raised, attempt, define, same_parts
+from exercises.slips import slips
 
 SIGNS = "?>=→✗~✓"
 SCOPE = dict(np=np, math=math, keras=keras, layers=keras.layers)  # what a lesson has imported by then
@@ -126,8 +128,13 @@ class Exercise:
 
     @cached_property
     def wrong(self):
-        """Of each mistake, what it gives in each case, and what to tell."""
-        return [(self.run(source), message) for source, message in self.mistakes]
+        """Of each mistake, and then of each slip that matters, what it gives in each case, and what to tell."""
+        found = [(self.run(source), message) for source, message in self.mistakes]
+        for source, message in slips(self.solution):
+            results = self.run(source)
+            if not any(all(map(same_parts, results, right)) for right in self.right):
+                found.append((results, message))
+        return found
 
     def run(self, source):
         """What a function, given as source, gives in each case."""

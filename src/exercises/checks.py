@@ -3,11 +3,23 @@
 from numbers import Integral
 
 from architecture import is_number, require
-from exercises.answers import Raised, TimeUp, attempt, call, describe, difference, failure, is_stub, left_open, same
+from exercises.answers import (
+    Raised,
+    TimeUp,
+    attempt,
+    call,
+    describe,
+    difference,
+    failure,
+    is_stub,
+    left_open,
+    same,
+    same_parts,
+)
 from exercises.cards import EXERCISES
 
 
-def check(number, answer):
+def check(number, answer=None):
     """Prints one line about an answer. Never raises on account of the answer."""
     if _found(number):
         print(verdict(number, answer)[1])
@@ -20,7 +32,7 @@ def hint(number, level=1):
         if is_number(level, Integral) and 1 <= level <= count:
             print(f"Hint {level} of {count}: {entry.hints[level - 1]}")
         else:
-            print(f"level is {level!r}; allowed: 1 to {count}.")
+            print(f'level is {level!r}; allowed: 1 to {count}. What comes next is solution("{entry.number}").')
 
 
 def solution(number):
@@ -66,7 +78,7 @@ def verdict(number, answer):
         return False, f"✗ {number} wants the function itself, {wanted}, not {describe(answer)}."
     results = _results(answer, entry.cases)
     got = [entry.parts(result) for result in results]
-    if any(all(map(_agree, got, right)) for right in entry.right):
+    if any(all(map(same_parts, got, right)) for right in entry.right):
         return True, f"✓ {number} {entry.name}: {entry.praise}"
     if left_open(answer):
         return False, f"○ {number} not finished: a ... is left in {entry.name}. {stuck}"
@@ -82,19 +94,14 @@ def _results(answer, cases):
     return results
 
 
-def _agree(one, other):
-    """Whether two results, as tuples of parts, agree."""
-    return len(one) == len(other) and all(map(same, one, other))
-
-
 def _explain(entry, got):
     """In words: the first call with a wrong result, and the mistake that it looks like."""
-    wrong = [i for i, parts in enumerate(got) if not any(_agree(parts, right[i]) for right in entry.right)]
+    wrong = [i for i, parts in enumerate(got) if not any(same_parts(parts, right[i]) for right in entry.right)]
     wrong = wrong or list(range(len(got)))  # here right for one right answer, there for another
     first, right = wrong[0], entry.right[0]
     line = f"{call(entry.name, entry.cases[first])} {_symptom(entry, got[first], right[first])}"
     message = _named(entry, got, wrong)
-    if not message and all(parts[0] is None for parts in got):
+    if not message and got[first][0] is None:
         message = "is a return missing, or is the result printed?"
     line = f"{line}: {message}" if message else line
     return line if line.endswith("?") else f"{line}."
@@ -125,7 +132,7 @@ def _named(entry, got, wrong):
     """
     similar = []
     for results, message in entry.wrong:
-        agreeing = [i for i, parts in enumerate(got) if _agree(parts, results[i])]
+        agreeing = [i for i, parts in enumerate(got) if same_parts(parts, results[i])]
         if set(agreeing) >= set(wrong):
             similar.append((len(agreeing), message))
     if similar:

@@ -196,7 +196,6 @@ def receptive_field(convs):
 ✗ (kernel - 1) * step -> (kernel - 1) * step * stride # a layer's own stride only moves the layers after it apart
 ✗ step *= stride -> step += stride - 1 # strides multiply
 ✗ step *= stride -> step = stride # the strides of all layers before count: multiply them
-✗ seen += -> seen = # each layer adds to what is seen: += and not =
 ✗ seen, step = 1, 1 -> seen, step = 0, 1 # a position sees one pixel before the first layer: start at 1
 ✗ step *= stride -> step *= min(stride, 2) # a stride may be larger than 2: multiply by the stride
 ✓ one position of B0's last map sees a square of 851 pixels a side; the photo has 224.

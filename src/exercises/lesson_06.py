@@ -1,6 +1,21 @@
 """Lesson 06: transfer learning."""
 
+import numpy as np
+
 from exercises.cards import enter_cards
+
+
+def nearest_by_angle(features, labels, unseen):
+    """By the angle to each class's mean direction, photo by photo."""
+    answers = []
+    for photo in unseen:
+        angles = []
+        for label in range(max(labels) + 1):
+            mean = sum(row / np.sqrt(row @ row) for row in features[labels == label])
+            angles.append(np.arccos(mean @ photo / np.sqrt((mean @ mean) * (photo @ photo))))
+        answers.append(angles.index(min(angles)))
+    return np.array(answers)
+
 
 enter_cards(
     '''
@@ -24,7 +39,36 @@ def last_map(pixels, halvings=5):
 ✗ math.ceil(pixels / 2) -> pixels // 2 + 1 # one pixel too many where the size is even
 ✓ 32 pixels leave 1, 96 leave 3, 224 leave 7.
 
-06.2 modify: A stem for any number of channels
+06.2 build: A classifier for five photos a class
+def classify_by_means(features, labels, unseen):
+    """The class of each unseen photo, (m,): the one whose mean feature points most nearly in the same direction.
+
+    features: (n, channels) of a few photos of each class; labels: (n,), 0, 1, ...; unseen: (m, channels).
+    Every photo counts alike: its features are divided by their length first, and so are the means of the classes.
+    """
+    directions = «features / np.linalg.norm(features, axis=1, keepdims=True)»
+    means = []
+    for label in range(labels.max() + 1):
+        means.append(«directions[labels == label].mean(axis=0)»)
+    means = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return «(unseen @ means.T).argmax(axis=1)»
+? np.linalg.norm(features, axis=1, keepdims=True) is the length of each photo's features, (n, 1).
+? directions[labels == label] are the photos of one class; their mean is that class.
+? unseen @ means.T has a row for each photo and a column for each class. The largest number of a row wins.
+> *((rng.uniform(0, 1, (15, 4)) ** 3 * rng.uniform(0.1, 9, (15, 1)), np.arange(15) % 3, rng.uniform(0, 1, (40, 4)) ** 3)
+  for _ in range(3)),
+  (np.array([[9.0, 0], [0, 1], [1, 1], [4, 5]]), np.array([0, 0, 1, 1]), np.array([[3.0, 1], [1, 3], [1, 1], [2, 0]]))
+= nearest_by_angle(features, labels, unseen)
+✗ features / np.linalg.norm(features, axis=1, keepdims=True) -> features
+  # long feature vectors outvote short ones; divide each photo's by its length
+✗ features / np.linalg.norm(features, axis=1, keepdims=True) -> features / np.linalg.norm(features, axis=0)
+  # that is the length of each channel; a photo's length is taken along axis 1
+✗ .argmax(axis=1) -> .argmin(axis=1) # the nearest class has the largest product, so argmax
+✗ .argmax(axis=1) -> .argmax(axis=0) # that names a photo for each class; each photo needs its class, axis 1
+✗ .mean(axis=0) -> .max(axis=0) # that takes the strongest photo in each channel; take the mean
+✓ no training, and a class can be added while you wait.
+
+06.3 modify: A stem for any number of channels
 def stem_for(kernel, channels):
     """Turns a stem kernel for 3 channels, (k, k, 3, filters), into one for `channels`: (k, k, channels, filters).
 
@@ -43,30 +87,6 @@ def stem_for(kernel, channels):
 ✗ kernel.sum -> kernel.mean # that shares out the mean, a third of the sum
 ✗ , keepdims=True -> # keep the axis of the channels: keepdims=True
 ✓ right for 1, 2, 3, 4 and 7 channels.
-
-06.3 modify: Accuracy that does not forget small classes
-def balanced_accuracy(counts):
-    """Mean over the classes of the share that was recognised, from a confusion matrix.
-
-    counts: (classes, classes), the true class in rows, the guess in columns. A class without images does not count.
-    """
-    images = «counts.sum(axis=1)»
-    there = «images > 0»
-    return «(np.diag(counts)[there] / images[there]).mean()»
-? Which images are of class 3? Those of row 3, wherever they were put.
-? The right answers stand on the diagonal: np.diag(counts). Divide by the images of the class, then average.
-? Leave empty rows out of the mean: there = images > 0.
-> (np.array([[9, 1], [50, 50]]),), (rng.integers(1, 40, size=(4, 4)) * np.array([[1], [10], [3], [1]]),),
-  (np.array([[8, 2], [5, 0]]),), (np.array([[10, 0], [5, 0]]),), (np.array([[4, 1, 3], [0, 0, 0], [2, 5, 6]]),)
-= np.mean([row[i] / sum(row) for i, row in enumerate(counts.tolist()) if any(row)])
-✗ (np.diag(counts)[there] / images[there]).mean() -> np.trace(counts) / counts.sum()
-  # that is plain accuracy, in which large classes outvote small ones
-✗ sum(axis=1) -> sum(axis=0) # columns are guesses; the images of a class are in its row
-✗ images > 0 -> images >= 0 # a class without images gives 0 / 0; leave it out of the mean
-✗ images > 0 -> np.diag(counts) > 0 # a class with images and no right answer counts, as 0
-✗ images > 0 -> (images > 0) & (counts.sum(axis=0) > 0) # a class that was never guessed counts too: ask its row
-✗ .mean() -> .sum() / len(counts) # divide by the number of classes that have images
-✓ each class has one vote, however many images it has.
 
 06.4 derive: How fast batch norm forgets
 def steps_to_forget(momentum, left):
@@ -88,6 +108,41 @@ def steps_to_forget(momentum, left):
 ✗ math.ceil((1 - left) / (1 - momentum)) # what is left shrinks by a factor each step, not by an amount
 ✗ math.ceil(1 / (1 - momentum)) # that is the usual rule of thumb, it leaves about 37 %
 ✓ 0.99 keeps half of ImageNet's statistics for 69 steps, 0.9 for 7.
+
+06.5 decide: What may have broken this training?
+def suspects(largest_pixel, last_map, norms_trained, train, validation):
+    """What may have broken a training, in this order: "pixels", "batch norm", "image size", "overfitting".
+
+    largest_pixel: of a batch of photos; last_map: its height and width; norms_trained: whether batch norm
+    was left trainable; train, validation: top-1 in %. Call it overfitting from a gap of 20 points on.
+    Returns a text such as "pixels and image size"; an empty one if nothing is suspicious.
+    """
+    found = []
+    if «largest_pixel <= 1»:
+        found.append("pixels")
+    if «norms_trained»:
+        found.append("batch norm")
+    if «last_map == 1»:
+        found.append("image size")
+    if «train - validation >= 20»:
+        found.append("overfitting")
+    return " and ".join(found)
+? The network divides by 127 itself. Which largest pixel says that somebody has divided before?
+? A map of one pixel leaves a kernel no neighbours to look at. Batch norm was left trainable, or it was not.
+? Overfitting is right on the training photos and wrong on others: train - validation >= 20.
+> (1.0, 7, False, 10.1, 10.0), (255, 7, True, 64.0, 31.0), (255, 1, False, 61.2, 45.1), (255, 7, False, 99.8, 71.0),
+  (255, 7, False, 93.0, 88.5), (0.98, 1, True, 10.0, 10.0), (255, 1, True, 17.7, 17.7), (254, 3, False, 95.0, 75.0),
+  (255, 1, False, 99.0, 40.0), (255, 2, False, 60.0, 85.0), (255, 7, False, 97.0, 92.0)
+= " and ".join(name for test, name in [(largest_pixel < 2, "pixels"), (bool(norms_trained), "batch norm"),
+  (last_map < 2, "image size"), (validation <= train - 20, "overfitting")] if test)
+✗ largest_pixel <= 1 -> largest_pixel == 1 # a photo without white has no pixel of exactly 1: at most 1
+✗ largest_pixel <= 1 -> largest_pixel > 1 # 0 to 255 is what the network wants; 0 to 1 is the mistake
+✗ if norms_trained: -> if not norms_trained: # frozen batch norm is the safe choice; trained is the suspect
+✗ last_map == 1 -> last_map < 4 # two or three pixels are small, and leave neighbours: only 1 leaves none
+✗ train - validation >= 20 -> validation - train >= 20 # overfitting is better on training photos: train - validation
+✗ train - validation >= 20 -> train - validation > 20 # from 20 points on, so >=
+✗ train - validation >= 20 -> train >= 95 # that alone is no fault: compare it with the validation
+✓ look at the pixels first: that costs one line.
 ''',
     globals(),
 )

@@ -1,17 +1,22 @@
 """Lesson 07: from notebook to the world."""
 
-import math
-
 import numpy as np
 
 from exercises.cards import enter_cards
 
 
-def rate_by_interpolation(step, batch, rate, up, steps):
-    """A straight line, then a cosine, as half a turn squared."""
-    line = np.interp(step, [0, up], [0, 1])
-    turn = np.interp(step, [up, steps], [0, math.pi / 2])
-    return rate * batch * line * np.cos(turn) ** 2 / 256
+def measured(kernel, gamma, beta, mean, variance, epsilon):
+    """Kernel and bias, by sending zeros, and then one channel at a time, through both layers."""
+    images = np.concatenate([np.zeros((1, len(mean))), np.eye(len(mean))])
+    outputs = ((images - mean) / np.sqrt(variance + epsilon) * gamma + beta) @ kernel[0, 0]
+    return (outputs[1:] - outputs[0])[None, None], outputs[0]
+
+
+def fastest(files, megabytes, points):
+    """The names of the files that fit and are accurate enough, in order of time."""
+    accurate = max(file[3] for file in files) - points
+    fitting = [file for file in files if file[1] / 1e6 <= megabytes and file[3] >= accurate]
+    return min(fitting, key=lambda file: file[2])[0] if fitting else None
 
 
 enter_cards(
@@ -53,7 +58,36 @@ def round_trip(r, scale, zero):
 ✗ return q, back -> return back, q # the two are the other way round, integers first
 ✓ inside the range no number is off by more than half a scale; outside, it is cut off.
 
-07.2 modify: One scale for each channel
+07.2 build: Fold a normalization that comes first
+def fold_before(kernel, gamma, beta, mean, variance, epsilon=1e-3):
+    """The 1 x 1 convolution that equals batch normalization followed by a 1 x 1 convolution without bias.
+
+    kernel: (1, 1, c, n); gamma, beta, mean, variance: (c,). Returns kernel (1, 1, c, n) and bias (n,).
+    """
+    scale = «gamma / np.sqrt(variance + epsilon)»
+    shift = «beta - mean * scale»
+    return «kernel * scale[:, None]», «shift @ kernel[0, 0]»
+? Batch normalization is x * scale + shift for each input channel. Find scale and shift first.
+? Each row of the kernel, one for each input channel, is multiplied by that channel's scale.
+? The shifts are a constant input: send them through the kernel, and you have the bias.
+> *((rng.normal(size=(1, 1, c, n)), rng.uniform(0.5, 1.5, c), rng.normal(size=c), rng.normal(size=c),
+  rng.uniform(0.5, 1.5, c), 0.1) for c, n in ((4, 6), (5, 5), (7, 2)))
+= measured(kernel, gamma, beta, mean, variance, epsilon)
+→ kernel, bias
+✗ variance + epsilon -> variance # epsilon is missing under the root
+✗ np.sqrt(variance + epsilon) -> (variance + epsilon) # divide by the standard deviation: the root is missing
+✗ kernel * scale[:, None] -> kernel / scale[:, None] # multiply the kernel by the scale
+✗ scale[:, None] -> scale # the scale belongs to the input channels: scale[:, None]
+✗ kernel * scale[:, None] -> kernel # the scale is missing in the kernel
+✗ shift @ kernel[0, 0] -> shift # those are the shifts of the inputs; send them through the kernel
+✗ shift @ kernel[0, 0] -> shift @ (kernel * scale[:, None])[0, 0]
+  # send the shifts through the kernel as it was: they are scaled already
+✗ beta - mean * scale -> beta # the mean is missing
+✗ beta - mean * scale -> beta - mean # the mean is divided by the standard deviation too
+✗ beta - mean * scale -> beta + mean * scale # the mean is subtracted
+✓ equal outputs for 3 shapes. With zero padding and a larger kernel the border would differ.
+
+07.3 modify: One scale for each channel
 def channel_scales(kernel, depthwise):
     """The scale of each output channel, so that its largest weight, whatever its sign, becomes 127: (channels,).
 
@@ -78,7 +112,7 @@ def channel_scales(kernel, depthwise):
 ✗ largest / 127 -> 127 / largest # that is the scale's inverse: integer times scale gives the weight
 ✓ each channel now uses all its integers, whatever folding did to it.
 
-07.3 derive: How many bits for an error?
+07.4 derive: How many bits for an error?
 def bits_needed(low, high, error):
     """The smallest number of bits with which every number from low to high is rounded by at most `error`."""
     steps = «(high - low) / (2 * error)»
@@ -100,69 +134,35 @@ def bits_needed(low, high, error):
 ✗ math.ceil(math.log2(steps + 1)) -> steps # that is the number of steps; ask how many bits make so many
 ✓ ReLU6 with 8 bits; a map up to 40 needs 3 more for the same error.
 
-07.4 derive: The learning rate of a large batch
-def rate_at(step, batch, rate, up, steps):
-    """The learning rate at a step: scaled to the batch, warmed up, then a cosine down to 0 at `steps`.
+07.5 decide: Which file for this phone?
+def choose(files, megabytes, points):
+    """The name of the fastest file that fits and loses little enough; None if there is none.
 
-    rate: right for a batch of 256 images. The warm-up is a straight line, from 0 at step 0 to step `up`.
+    files: list of (name, bytes, milliseconds, top1). megabytes: room on the phone, 1 MB is 10**6 bytes.
+    points: how far its top1 may lie below the best one of all files.
     """
-    peak = «rate * batch / 256»
-    if step < up:
-        return «peak * step / up»
-    part = «(step - up) / (steps - up)»
-    return «peak * (1 + math.cos(math.pi * part)) / 2»
-? k times the batch takes k times fewer steps, so each has to be k times as long: scale the rate linearly.
-? The cosine starts where the warm-up ends: at step `up` its argument is 0, at `steps` it is pi.
-? peak = rate * batch / 256; before: peak * step / up; after: peak * (1 + cos(pi * part)) / 2.
-> *((step, batch, rate, up, steps) for batch, rate, up, steps in ((2048, 0.1, 50, 900), (128, 0.1, 10, 60),
-  (4096, 0.016, 400, 30_000)) for step in (0, up // 5, up, steps // 2, up + 1, steps - steps // 10))
-= rate_by_interpolation(step, batch, rate, up, steps)
-✗ rate * batch / 256 -> rate # scale the rate with the batch
-✗ rate * batch / 256 -> rate * (batch / 256) ** 0.5 # scale it linearly, not by the square root
-✗ rate * batch / 256 -> rate * 256 / batch # turn it over: a larger batch gets a larger rate
-✗ (step - up) / (steps - up) -> step / steps # the cosine starts when the warm-up ends
-✗ (step - up) / (steps - up) -> step / (steps - up) # the cosine starts when the warm-up ends
-✗ (step - up) / (steps - up) -> (step - up) / steps # the cosine lasts from `up` to `steps`: steps - up
-✗ peak * step / up -> peak # the warm-up is missing: a straight line from 0
-✗ step / up -> (step + 1) / up # the warm-up is at 0 at step 0: step / up
-✗ peak * step / up -> peak * (step / up) ** 2 # the warm-up is a straight line: step / up
-✗ (1 + math.cos(math.pi * part)) / 2 -> (1 + math.cos(math.pi * part)) # 1 + cos goes from 2 to 0: halve it
-✗ (1 + math.cos(math.pi * part)) / 2 -> math.cos(math.pi * part) # a cosine goes down to -1; shift and halve it
-✗ (1 + math.cos(math.pi * part)) / 2 -> (1 - part) # that is a straight line down, not a cosine
-✗ step < up -> False # the warm-up is missing: a straight line from 0 to step `up`
-✓ up to the scaled rate in a line, down to zero in a cosine.
-
-07.5 derive: A step on many devices
-def step_seconds(batch, speed, devices, params, bandwidth):
-    """Seconds of one step: devices compute their shares of the batch, then a ring sums the gradients.
-
-    batch: images, a multiple of devices. speed: images per second of one device. bandwidth: bytes per second that
-    each device can send.
-    The ring cuts the gradient (float32, one number per parameter) into one piece for each device.
-    devices - 1 rounds sum the pieces, as many more hand them out; a device sends one piece a round.
-    """
-    compute = «batch / devices / speed»
-    piece = «4 * params / devices»
-    rounds = «2 * (devices - 1)»
-    return «compute + rounds * piece / bandwidth»
-? Two terms: a share of the batch at the speed of one device, and the bytes that one device sends.
-? A gradient has as many numbers as there are parameters, 4 bytes each; a piece is one n-th of it.
-? batch / devices / speed + 2 * (devices - 1) * (4 * params / devices) / bandwidth.
-> (1024, 1600.0, 4, 5_330_564, 1e8), (256, 1600.0, 1, 5_330_564, 1e9), (4096, 800.0, 64, 66_658_680, 1e10),
-  (96, 12.0, 3, 4_652_008, 1e8)
-= batch / (devices * speed) + 8 * params * (1 - 1 / devices) / bandwidth
-✗ batch / devices / speed -> batch / speed # each device computes only its share of the batch
-✗ 4 * params -> params # a float32 has 4 bytes
-✗ 4 * params -> 32 * params # bandwidth is in bytes per second, not in bits
-✗ 2 * (devices - 1) -> (devices - 1) # two passes: pieces are summed, then handed out
-✗ 4 * params / devices -> 4 * params # a piece is one n-th of the gradient
-✗ 2 * (devices - 1) -> 2 * devices # each pass has devices - 1 rounds: one device alone has nobody to send to
-✗ 2 * (devices - 1) -> 2 * devices if devices > 1 else 0 # each pass has devices - 1 rounds: one device sends nothing
-✗ 2 * (devices - 1) -> 2 * devices - 1 # each of the two passes has devices - 1 rounds: put them in brackets
-✗ compute + rounds * piece / bandwidth -> compute # the gradients travel too
-✗ compute + rounds * piece / bandwidth -> max(compute, rounds * piece / bandwidth)
-  # the two follow one another: add them
-✓ with more devices each computes less but sends as much: that is where scaling out ends.
+    best = «max(top1 for _, _, _, top1 in files)»
+    fitting = []
+    for name, size, ms, top1 in files:
+        if «size <= 1e6 * megabytes» and «top1 >= best - points»:
+            fitting.append(«(ms, name)»)
+    return min(fitting)[1] if fitting else None
+? What is the most accurate file, whether it fits or not? Compare the others with it.
+? min picks the tuple whose first number is smallest: put first what shall be small.
+? max(top1 for _, _, _, top1 in files); size <= 1e6 * megabytes; top1 >= best - points; (ms, name).
+> *(([("float", 18_600_000, 9.0, 75.25), ("float16", 9_500_000, 12.5, 75.25), ("dynamic range", 5_250_000, 8.0, 74.75),
+  ("int8", 4_900_000, 6.5, 74.25), ("one scale", 4_800_000, 6.0, 61.0)], megabytes, points) for megabytes, points in
+  ((10.0, 1.0), (10.0, 0.25), (20.0, 0.25), (5.25, 0.5), (5.1, 0.5), (20.0, 4.0), (10.0, 0.5)))
+= fastest(files, megabytes, points)
+✗ size <= 1e6 * megabytes -> size <= 2**20 * megabytes # here 1 MB is 10**6 bytes
+✗ size <= 1e6 * megabytes -> True # a file that is too large does not fit
+✗ size <= 1e6 * megabytes -> size < 1e6 * megabytes # what fills the room exactly fits: <=
+✗ top1 >= best - points -> top1 > best - points # to lose exactly so many points is allowed: >=
+✗ top1 >= best - points -> top1 >= points # that is a difference: compare with best - points
+✗ (ms, name) -> (size, name) # that picks the smallest; ask for the fastest
+✗ (ms, name) -> (-top1, name) # that picks the most accurate; ask for the fastest
+✗ (ms, name) -> (-ms, name) # that picks the slowest
+✓ room and accuracy exclude, speed decides.
 ''',
     globals(),
 )

@@ -1,142 +1,179 @@
-"""Lesson 08: reading the paper again."""
+"""Lesson 08: many machines."""
+
+import math
+
+import numpy as np
 
 from exercises.cards import enter_cards
 
 
-def compared(leads, margin):
-    """The oracle of 08.4: counts the leads that are large enough, on either side."""
-    wins = sum(lead >= margin for lead in leads)
-    losses = sum(-lead >= margin for lead in leads)
-    if not leads or 0 < wins < len(leads):
-        return "undecided"
-    return "ours" if wins else "theirs" if losses == len(leads) else "undecided"
+def rate_by_interpolation(step, batch, rate, up, steps):
+    """A straight line, then a cosine, as half a turn squared."""
+    line = np.interp(step, [0, up], [0, 1])
+    turn = np.interp(step, [up, steps], [0, math.pi / 2])
+    return rate * batch * line * np.cos(turn) ** 2 / 256
+
+
+def cheapest(options, steps, hours):
+    """Price and number of devices of everything that is in time, in order of price."""
+    found = [(price * devices * seconds * steps, devices) for devices, price, seconds in options]
+    found = [pair for pair, option in zip(found, options) if steps * option[2] <= 3600 * hours]
+    return sorted(found)[0][1] if found else None
 
 
 enter_cards(
     '''
-08.1 recall: Does a count agree with a printed number?
-def agrees(value, printed):
-    """Whether `value`, rounded to as many decimals as the string `printed` shows, is the printed number."""
-    decimals = «len(printed.partition(".")[2])»
-    return «abs(value - float(printed)) <= 0.5 * 10**-decimals»
-? How many digits follow the point of "0.70", of "0.7", of "37"?
-? Rounding moves a number by half a unit of its last digit at most, in either direction.
-? decimals: len(printed.partition(".")[2]). Then abs(value - float(printed)) <= 0.5 * 10**-decimals.
-> (1.79, "2.0"), (0.3858, "0.39"), (0.6868, "0.70"), (0.6868, "0.7"), (4.3938, "4.2"), (37.746, "37"), (37.4, "37"),
-  (10.266, "9.9"), (10.266, "10.27"), (1.8271, "1.8"), (9.96, "10.0")
-= round(value, len(printed.partition(".")[2])) == float(printed)
-✗ len(printed.partition(".")[2]) -> 1 # the last 0 of 0.70 is a digit as well: it has two decimals, and 37 has none
-✗ len(printed.partition(".")[2]) -> len(printed) - 2 # only digits behind the point are decimals: 10.27 has two
-✗ len(printed.partition(".")[2]) -> len(printed) # only digits behind the point are decimals: 10.27 has two
-✗ abs(value - float(printed)) -> (value - float(printed)) # the difference counts in either direction: take abs
-✗ 0.5 * -> # to whole numbers 37.746 is 38: round, do not cut off; allow half a unit of the last digit
-✗ 0.5 * 10**-decimals -> 0.05 * value # a printed number allows half a unit of its last digit: 0.70 has two decimals
-✗ abs(value - float(printed)) <= 0.5 * 10**-decimals -> str(value).startswith(printed)
-  # rounded, not cut off, to the two decimals of 0.39 it is 0.39
-✗ abs(value - float(printed)) <= 0.5 * 10**-decimals -> f"{value:.2g}" == printed
-  # count the digits behind the point, not all: 10.27 has two decimals
-✗ abs(value - float(printed)) <= 0.5 * 10**-decimals -> round(value, 2) == float(printed)
-  # rounded to the one decimal of 0.7 it is 0.7
-✓ B1's 0.687 is 0.7, but not 0.70.
+08.1 recall: Put the shares together
+def whole_gradient(gradients, counts):
+    """The gradient of a whole batch: the mean over all of its images.
 
-08.2 modify: A comparison at equal MACs
-def gap(macs, top1, rival_macs, rival_top1):
-    """By how many points a network beats its rivals at its own MACs; negative if it loses.
-
-    The rivals, arrays in any order, are joined by straight lines over log(MACs).
-    None unless rivals lie on both sides of `macs`, or at it.
+    gradients: (devices, weights), of each device the mean over its own images. counts: (devices,), how many those are.
     """
-    order = np.argsort(rival_macs)
-    x, y = «np.log(rival_macs[order])», «rival_top1[order]»
-    if «not x[0] <= np.log(macs) <= x[-1]»:
-        return None
-    return «top1 - np.interp(np.log(macs), x, y)»
-? np.interp(place, x, y) needs x in rising order; y must be put into the same order.
-? Both axes of the question are logs of MACs: np.log(rival_macs[order]) and np.log(macs).
-? np.interp would repeat the last rival for ever: return None unless x[0] <= np.log(macs) <= x[-1].
-> *((macs, top1, np.array([4.0, 0.4, 1.6, 0.8]), np.array([79.4, 74.1, 76.1, 76.3])) for macs, top1 in
-  ((3.0, 80.0), (1.0, 76.5), (1.8, 75.5), (0.4, 75.1), (4.0, 80.0), (10.3, 78.3), (0.2, 78.3)))
-= None if not min(rival_macs) <= macs <= max(rival_macs) else
-  top1 - np.interp(np.log2(macs), *np.array(sorted(zip(np.log2(rival_macs), rival_top1))).T)
-✗ top1 - np.interp(np.log(macs), x, y) -> np.interp(np.log(macs), x, y) - top1
-  # the sign is the other way round: own accuracy minus the rivals'
-✗ top1 - np -> np # that is the rivals' accuracy; subtract it from the network's own
-✗ x, y = np.log(rival_macs[order]) -> x, y = rival_macs[order]; x[0] <= np.log(macs) -> x[0] <= macs;
-  np.interp(np.log(macs) -> np.interp(macs
-  # the lines are straight over log(MACs), not over MACs
-✗ np.interp(np.log(macs), x, y) -> np.interp(macs, x, y) # take the log of the network's MACs as well
-✗ rival_top1[order] -> rival_top1 # put top1 into the same order as the MACs
-✗ rival_top1[order] -> np.sort(rival_top1) # each accuracy stays with its MACs: [order]
-✗ <= x[-1] -> < x[-1] # with rivals on both sides, or at it, a number is due: <=
-✗ not x[0] <= np.log(macs) <= x[-1] -> False # there are rivals on one side only, so None
-✗ not x[0] <= np.log(macs) <= x[-1] -> np.log(macs) > x[-1] # there are rivals on one side only, so None: look below too
-✓ compared at equal MACs, and silent where there is nothing to compare with.
+    parts = «gradients * counts[:, None]»
+    return «parts.sum(axis=0) / counts.sum()»
+? A device with three images must weigh three times as much as a device with one.
+? Turn each mean back into a sum: multiply it by the number of images.
+? parts = gradients * counts[:, None]; then parts.sum(axis=0) / counts.sum().
+> *((rng.normal(size=(len(counts), 5)), np.array(counts)) for counts in ([3, 1], [8, 8, 4, 2], [7], [2, 2, 1]))
+= np.average(gradients, axis=0, weights=counts)
+✗ gradients * counts[:, None] -> gradients * counts.mean() # devices with more images must weigh more
+✗ gradients * counts[:, None] -> gradients # turn each mean back into a sum: multiply it by its count
+✗ gradients * counts[:, None] -> gradients / counts[:, None] # multiply by the counts: a mean becomes a sum again
+✗ / counts.sum() -> # divide by the images of the whole batch
+✗ / counts.sum() -> / len(counts) # divide by the images of the whole batch, not by the devices
+✗ parts.sum(axis=0) -> parts.mean(axis=0) # the parts are added up, not averaged
+✗ parts.sum(axis=0) -> parts.sum() # sum over the devices only: each weight has its own gradient
+✓ equal to the mean over all images, however they are dealt out.
 
-08.3 build: A network by another scaling rule
-def scaled(growth, width_share):
-    """MACs and activations of a B0 that is scaled by another rule than equation 3.
+08.2 build: Batch norm that all devices agree on
+def synchronized(means, variances, counts):
+    """Mean and variance of a whole batch, from those that each device has of its own share.
 
-    By the power law MACs grow as d * w**2 * r**2. They are to grow by `growth`. Width's factor of it, w**2, is
-    growth**width_share; depth's and resolution's factors share the rest equally.
+    means, variances: (devices, channels). counts: (devices,), how many numbers each share has.
+    Returns mean and variance, (channels,) each.
     """
-    rest = (1 - width_share) / 2
-    d = «growth**rest»
-    w = «growth ** (width_share / 2)»
-    r = «growth ** (rest / 2)»
-    network = «plan(Scale(w, d, round(224 * r)))»
-    return network.macs, network.activations
-? Three factors, d, w**2 and r**2, whose product is growth. Write each as a power of growth.
-? w**2 = growth**width_share, so w has half that exponent.
-? d = growth**rest, w = growth ** (width_share / 2), r = growth ** (rest / 2); plan(Scale(w, d, round(224 * r))).
-> (16.0, 0.8), (2.0, 1 / 3), (8.0, 1.0), (8.0, 0.0), (10.0, 0.5)
-= (lambda network: (network.macs, network.activations))(plan(Scale(math.sqrt(growth**width_share),
-  math.sqrt(growth / growth**width_share), round(224 * (growth / growth**width_share) ** 0.25))))
-→ MACs, activations
-✗ growth ** (width_share / 2) -> growth**width_share # width counts twice, so halve its exponent
-✗ growth ** (rest / 2) -> growth**rest # resolution counts twice, so halve its exponent
-✗ d = growth**rest -> d = growth ** (rest / 2) # depth counts once in the MACs, so its exponent is not halved
-✗ (1 - width_share) / 2 -> 1 - width_share # depth and resolution share the rest: each gets half of the rest
-✗ Scale(w, d, -> Scale(d, w, # Scale wants the width first, then the depth
-✗ round(224 * r) -> 224 # B0's images of 224 pixels grow by r as well
-✗ return network.macs, network.activations -> return network.activations, network.macs
-  # both are right, their order is not: MACs, then activations
-✓ five networks by five rules; the more goes into width, the fewer activations there are.
+    weight = counts[:, None] / counts.sum()
+    mean = «(weight * means).sum(axis=0)»
+    squares = «variances + means**2»
+    variance = «(weight * squares).sum(axis=0) - mean**2»
+    return mean, variance
+? Means can be averaged, variances cannot: where the means differ, the whole varies more than its parts.
+? Variance is the mean of the squares minus the square of the mean. On each device, find the mean of the squares.
+? squares = variances + means**2; average them with the weights; subtract mean**2.
+> *((rng.normal(0, 2, (len(counts), 3)), rng.uniform(0.5, 2, (len(counts), 3)), np.array(counts)) for counts in
+  ([4, 4], [6, 3, 1], [5], [2, 8, 2, 4]))
+= (np.average(means, axis=0, weights=counts),
+  np.average(variances + (means - np.average(means, axis=0, weights=counts)) ** 2, axis=0, weights=counts))
+→ mean, variance
+✗ (weight * means).sum(axis=0) -> means.mean(axis=0) # larger shares weigh more: use the weights
+✗ (weight * means).sum(axis=0) -> (weight * means).sum() # each channel has its own mean: sum over the devices only
+✗ (weight * squares).sum(axis=0) - mean**2 -> (weight * variances).sum(axis=0)
+  # that is the variance inside the shares; their means differ as well
+✗ (weight * squares).sum(axis=0) - mean**2 -> (weight * squares).sum(axis=0) # subtract the square of the mean
+✗ (weight * squares).sum(axis=0) - mean**2 -> squares.mean(axis=0) - mean**2 # larger shares weigh more, here too
+✗ (weight * squares).sum(axis=0) - mean**2 -> means.var(axis=0)
+  # that is the variance of the means; the shares vary inside as well
+✗ variances + means**2 -> means**2 # the mean of the squares is the variance plus the square of the mean
+✗ variances + means**2 -> variances**2 + means**2 # a variance is a square already
+✗ variances + means**2 -> variances + means # the square of the mean is missing
+✗ return mean, variance -> return variance, mean # the two are the other way round: mean first
+✓ two small arrays a channel travel, and all devices normalize as one would.
 
-08.4 decide: Which network is better?
-def better(ours, theirs, margin):
-    """Decides which network is better: "ours", "theirs", or "undecided".
+08.3 derive: The learning rate of a large batch
+def rate_at(step, batch, rate, up, steps):
+    """The learning rate at a step: scaled to the batch, warmed up, then a cosine down to 0 at `steps`.
 
-    Each is a dict of recipe -> top-1 in %. Only recipes that both networks had count. A network is better if it leads
-    by at least `margin` points under every one of them.
+    rate: right for a batch of 256 images. The warm-up is a straight line, from 0 at step 0 to step `up`.
     """
-    leads = []
-    for recipe in ours:
-        if «recipe in theirs»:
-            leads.append(«ours[recipe] - theirs[recipe]»)
-    if leads and «min(leads) >= margin»:
-        return "ours"
-    if leads and «max(leads) <= -margin»:
-        return "theirs"
-    return "undecided"
-? Which recipes can be compared? Only those that are in both dicts.
-? Ours is better under every recipe if its smallest lead is large enough.
-? recipe in theirs; ours[recipe] - theirs[recipe]; min(leads) >= margin; max(leads) <= -margin.
-> ({"plain": 76.0, "2024": 80.0}, {"plain": 75.0, "2024": 79.5}, 0.5), ({"2019": 77.0}, {"plain": 76.0}, 0.5),
-  ({"plain": 75.0, "2024": 79.0}, {"plain": 77.0, "2024": 81.0}, 0.5),
-  ({"a": 75.0, "b": 81.0}, {"a": 76.0, "b": 80.0}, 0.5),
-  ({"a": 76.25, "b": 80.0}, {"a": 76.0, "b": 78.0}, 0.5), ({"a": 76.0, "b": 80.0}, {"a": 76.25, "b": 82.0}, 0.5),
-  ({"a": 76.0}, {"a": 76.5, "b": 70.0}, 0.5), ({"a": 75.0, "c": 85.0}, {"a": 77.0, "b": 70.0}, 0.5)
-= compared([ours[recipe] - theirs[recipe] for recipe in sorted(ours.keys() & theirs.keys())], margin)
-✗ ours[recipe] - theirs[recipe] -> ours[recipe] - max(theirs.values()) # compare under this recipe: theirs[recipe]
-✗ ours[recipe] - theirs[recipe] -> theirs[recipe] - ours[recipe] # the sign is the other way round: ours minus theirs
-✗ min(leads) >= margin -> max(leads) >= margin # it must lead under every recipe: look at the smallest lead
-✗ max(leads) <= -margin -> min(leads) <= -margin # it must lead under every recipe: look at the largest of our leads
-✗ min(leads) >= margin -> min(leads) > margin # a lead of exactly the margin is enough: >=
-✗ max(leads) <= -margin -> max(leads) < -margin # a lead of exactly the margin is enough: <=
-✗ min(leads) >= margin -> min(leads) > 0; max(leads) <= -margin -> max(leads) < 0
-  # a lead below the margin decides nothing
-✗ ours[recipe] - theirs[recipe] -> max(ours.values()) - max(theirs.values()) # that compares the best recipe of each
-✓ equal recipes decide, and where there are none, nothing does.
+    peak = «rate * batch / 256»
+    if step < up:
+        return «peak * step / up»
+    part = «(step - up) / (steps - up)»
+    return «peak * (1 + math.cos(math.pi * part)) / 2»
+? k times the batch takes k times fewer steps, so each has to be k times as long: scale the rate linearly.
+? The cosine starts where the warm-up ends: at step `up` its argument is 0, at `steps` it is pi.
+? peak = rate * batch / 256; before: peak * step / up; after: peak * (1 + cos(pi * part)) / 2.
+> *((step, batch, rate, up, steps) for batch, rate, up, steps in ((2048, 0.1, 50, 900), (128, 0.1, 10, 60),
+  (4096, 0.016, 400, 30_000)) for step in (0, up // 5, up, steps // 2, up + 1, steps - steps // 10))
+= rate_by_interpolation(step, batch, rate, up, steps)
+✗ rate * batch / 256 -> rate # scale the rate with the batch
+✗ rate * batch / 256 -> rate * (batch / 256) ** 0.5 # scale it linearly, not by the square root
+✗ rate * batch / 256 -> rate * 256 / batch # turn it over: a larger batch gets a larger rate
+✗ (step - up) / (steps - up) -> step / steps # the cosine starts when the warm-up ends
+✗ (step - up) / (steps - up) -> step / (steps - up) # the cosine starts when the warm-up ends
+✗ (step - up) / (steps - up) -> (step - up) / steps # the cosine lasts from `up` to `steps`: steps - up
+✗ peak * step / up -> peak # the warm-up is missing: a straight line from 0
+✗ step / up -> (step + 1) / up # the warm-up is at 0 at step 0: step / up
+✗ peak * step / up -> peak * (step / up) ** 2 # the warm-up is a straight line: step / up
+✗ (1 + math.cos(math.pi * part)) / 2 -> (1 + math.cos(math.pi * part)) # 1 + cos goes from 2 to 0: halve it
+✗ (1 + math.cos(math.pi * part)) / 2 -> math.cos(math.pi * part) # a cosine goes down to -1; shift and halve it
+✗ (1 + math.cos(math.pi * part)) / 2 -> (1 - part) # that is a straight line down, not a cosine
+✗ step < up -> False # the warm-up is missing: a straight line from 0 to step `up`
+✓ up to the scaled rate in a line, down to zero in a cosine.
+
+08.4 derive: A step on many devices
+def step_seconds(batch, speed, devices, params, bandwidth):
+    """Seconds of one step: devices compute their shares of the batch, then a ring sums the gradients.
+
+    batch: images, a multiple of devices. speed: images per second of one device. bandwidth: bytes per second that
+    each device can send.
+    The ring cuts the gradient (float32, one number per parameter) into one piece for each device.
+    devices - 1 rounds sum the pieces, as many more hand them out; a device sends one piece a round.
+    """
+    compute = «batch / devices / speed»
+    piece = «4 * params / devices»
+    rounds = «2 * (devices - 1)»
+    return «compute + rounds * piece / bandwidth»
+? Two terms: a share of the batch at the speed of one device, and the bytes that one device sends.
+? A gradient has as many numbers as there are parameters, 4 bytes each; a piece is one n-th of it.
+? batch / devices / speed + 2 * (devices - 1) * (4 * params / devices) / bandwidth.
+> (1024, 1600.0, 4, 5_330_564, 1e8), (256, 1600.0, 1, 5_330_564, 1e9), (4096, 800.0, 64, 66_658_680, 1e10),
+  (96, 12.0, 3, 4_652_008, 1e8)
+= batch / (devices * speed) + 8 * params * (1 - 1 / devices) / bandwidth
+✗ batch / devices / speed -> batch / speed # each device computes only its share of the batch
+✗ 4 * params -> params # a float32 has 4 bytes
+✗ 4 * params -> 32 * params # bandwidth is in bytes per second, not in bits
+✗ 2 * (devices - 1) -> (devices - 1) # two passes: pieces are summed, then handed out
+✗ 4 * params / devices -> 4 * params # a piece is one n-th of the gradient
+✗ 2 * (devices - 1) -> 2 * devices # each pass has devices - 1 rounds: one device alone has nobody to send to
+✗ 2 * (devices - 1) -> 2 * devices if devices > 1 else 0 # each pass has devices - 1 rounds: one device sends nothing
+✗ 2 * (devices - 1) -> 2 * devices - 1 # each of the two passes has devices - 1 rounds: put them in brackets
+✗ compute + rounds * piece / bandwidth -> compute # the gradients travel too
+✗ compute + rounds * piece / bandwidth -> max(compute, rounds * piece / bandwidth)
+  # the two follow one another: add them
+✓ with more devices each computes less but sends as much: that is where scaling out ends.
+
+08.5 decide: How many devices to rent?
+def rent(options, steps, hours):
+    """How many devices to rent: what is cheapest and in time. None if nothing is in time.
+
+    options: list of (devices, price of one device for an hour, seconds of a step). steps: of the whole training.
+    hours: how long it may take.
+    """
+    best = None
+    for devices, price, seconds in options:
+        time = «steps * seconds / 3600»
+        cost = «time * devices * price»
+        if «time <= hours» and (best is None or «cost < best[0]»):
+            best = cost, devices
+    return best and best[1]
+? First the hours that the training takes. All devices are paid for as long as it takes.
+? An option counts if it is in time; it is the new best if it costs less than the best so far.
+? time = steps * seconds / 3600; cost = time * devices * price; time <= hours; cost < best[0].
+> *(([(4, 1.0, 10.0), (8, 1.0, 6.0), (16, 1.0, 4.0)], 3600, hours) for hours in (8.0, 6.0, 3.0, 20.0)),
+  ([(4, 3.0, 5.0), (6, 1.0, 6.0)], 3600, 10.0), ([(2, 1.0, 3.0), (10, 1.0, 4.0)], 3600, 5.0),
+  ([(3, 1.0, 5.0), (5, 1.0, 2.0)], 7200, 20.0), ([(3, 1.0, 5.0), (5, 1.0, 4.0)], 7200, 8.0)
+= cheapest(options, steps, hours)
+✗ steps * seconds / 3600 -> steps * seconds # seconds are not hours: divide by 3600
+✗ steps * seconds / 3600 -> seconds # that is one step; the training has `steps`
+✗ time * devices * price -> time * price # all devices are paid: times devices
+✗ time * devices * price -> time * devices # the price of an hour is missing
+✗ time * devices * price -> time # that picks the fastest; ask what it costs
+✗ time * devices * price -> devices * price # that is the price of one hour; the training takes `time`
+✗ time <= hours -> True # what is too late does not count: None, or another one
+✗ time <= hours -> time < hours # exactly in time is in time: <=
+✗ cost < best[0] -> cost > best[0] # that picks the most expensive
+✓ more devices are faster and cost more: rent what is just in time.
 ''',
     globals(),
 )

@@ -1,61 +1,62 @@
-"""One network in every format: size, error, agreement, accuracy and time of each, against plain Keras in one run.
+"""One network in every format: size, time, accuracy, and the answers that it wins and loses, against plain Keras.
 
-    python src/measure.py export            writes data/measured/export.csv (3 minutes on two free cores)
-    python src/measure.py export --quick    the same with 20 images and one round; writes nothing
+    python src/measure.py export            writes data/measured/export.csv (half an hour on two free cores)
+    python src/measure.py export --quick    Lite0 with 20 images and one round; writes nothing
 
-The network is Lite0. Size, time and the largest difference of a probability are those of the ImageNet network at 224
-pixels, on the photos of this repository. Accuracy needs labels, so it is that of a CIFAR-10 classifier: Lite0 at 96
-pixels with a linear head, which is computed from the 2,000 training images of this repository and tested on its 1,000
-test images. Each format is written from both networks by `export.save` and run by `export.load`.
-
-Times are taken in turns as in latency.py, batch 1, so compare rows of one table only. `peak_gmacs_s` is a matrix
-product in the same run. The two training steps, plain and with fused batch norm, are those of the CIFAR-10 network on
-8 random images; their ratio is to the plain one. To renew the table, delete it. Needs the packages of
-requirements-extras.txt.
+Protocol, written before the first row
+- Networks: `lite0` with ImageNet weights and the graph of `b0` with random ones, at 224 pixels; `small`, trained on
+  CIFAR-10, at 32. `b0` gets the batch norm statistics of the calibration images and a sharper classifier: 8 bits would
+  round 1,000 equal probabilities to nothing.
+- Formats: Keras as it is, folded, and frozen; FILES, each written from the folded network by `export.save` and run by
+  `export.load`, which gives LiteRT one image at a time; one that `save` refuses for other answers has no row. OpenVINO
+  reads the ONNX file and computes in 32 bits.
+  Ranges for 8 bits are taken from the first CALIBRATION training images of CIFAR-10 and the photos. No file, but what
+  files are about: Keras's policies of 16 bits, and weights rounded to 8 bits, a scale for each channel or each layer.
+- Time: batches of 1 and 16, all formats of a network in turns; `ratio` is to `Keras`, a tf.function on the network as
+  it is, in the same round. peak_gmacs_s and copy_gb_s say what the machine did meanwhile.
+- Accuracy: top-1 on the 1,000 shipped test images of CIFAR-10; for `lite0` that of a classifier at 96 pixels, the
+  network with a linear head that is computed from the shipped training images. `won` answers are right here and wrong
+  in Keras, `lost` ones the reverse: their difference decides, `agreement` is the share of equal answers in %.
+- `photos_same`, `max_difference`: on the photos of this repository, equal first answers, and the largest difference of
+  a probability.
+To renew the table, delete it. Needs the packages of requirements-extras.txt; without openvino its rows are missing.
 """
 
 import sys
 import tempfile
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
 import numpy as np
 
 import export
+from architecture import EfficientNet
+from converters import quiet
 from datasets import PHOTOS, cifar10, photo
-from experiments.clock import machine, speeds, summary, take_turns
-from experiments.loop import in_parts
+from experiments.clock import machine, ratios, speeds, summary, take_turns
+from experiments.loop import in_parts, resized
 from experiments.table import fill_at_once
-from experiments.transfer import enlarge, features_of
-from weights import pretrained
+from surgery import recalibrated
+from weights import pretrained, small
 
-RESOLUTION, SMALL = 224, 96
-CALIBRATION = 100  # images that the ranges of the 8-bit maps are taken from
-STEP_BATCH = 8  # images of a training step
+NETWORKS, BATCHES = ("lite0", "b0", "small"), (1, 16)
+CALIBRATION, JUDGED_AT = 100, 96
 ROUNDS, SPAN = 9, 0.2
-FORMATS = {  # name -> (ending of the file, how the model is changed before)
-    "Keras": (".keras", "plain"),
-    "Keras, folded": (".keras", "folded"),
-    "LiteRT": (".tflite", "folded"),
+FILES = {  # name -> (ending, what save gets as `quantize`)
+    "LiteRT": (".tflite", None),
+    "LiteRT float16": (".tflite", "float16"),
+    "LiteRT dynamic range": (".tflite", "dynamic range"),
     "LiteRT int8": (".tflite", "int8"),
-    "ONNX": (".onnx", "folded"),
-    "Keras, model.predict": ("", "plain"),
-    "Keras, mixed_float16": ("", "mixed_float16"),
-    "Keras, mixed_bfloat16": ("", "mixed_bfloat16"),
-    "8-bit weights, one scale per channel": ("", "channel"),
-    "8-bit weights, one scale per layer": ("", "layer"),
+    "LiteRT integer only": (".tflite", "integer only"),
+    "ONNX": (".onnx", None),
 }
-STEPS = ("training step, Keras", "training step, fused")
+POLICIES = ("mixed_float16", "mixed_bfloat16")
+SCALES = ("channel", "layer")
 
-# ---------------------------------------------------------------- two networks
-
-
-@cache
-def photos():
-    """The photos of this repository, float32 (n, 224, 224, 3), pixels 0 to 255."""
-    return np.stack([photo(name, RESOLUTION) for name in PHOTOS]).astype("float32")
+# ---------------------------------------------------------------- networks
 
 
 def linear_head(features, labels, shrinkage=0.1):
@@ -73,34 +74,67 @@ def linear_head(features, labels, shrinkage=0.1):
     return kernel.astype("float32"), (-0.5 * (means.T * kernel).sum(0)).astype("float32")
 
 
-@cache
-def small(images=None):
-    """CIFAR-10 at 96 pixels: ((x_train, y_train), (x_test, y_test)), the shipped images or the first of them."""
-    return tuple((enlarge(x[:images], SMALL), y[:images]) for x, y in cifar10())
+def classifier(images=None):
+    """Lite0 as a classifier for CIFAR-10 at JUDGED_AT pixels, from the shipped training images or the first of them."""
+    (x, y), _ = cifar10()
+    body = pretrained("lite0", include_top=False, resolution=JUDGED_AT)
+    body = keras.Model(body.input, keras.layers.GlobalAveragePooling2D()(body.output))
+    features = in_parts(export.compiled(body), resized(x[:images], JUDGED_AT), 100)
+    predictions = keras.layers.Dense(10, activation="softmax", name="predictions")
+    model = keras.Model(body.input, predictions(body.output), name="cifar10_classifier")
+    predictions.set_weights(linear_head(features, y[:images]))
+    return model
 
 
-@cache
-def networks(policy="float32", images=None):
-    """(the ImageNet network, the CIFAR-10 classifier), in a dtype policy of Keras."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        body = features_of("lite0", SMALL)
-        predictions = keras.layers.Dense(10, activation="softmax", dtype="float32", name="predictions")
-        classifier = keras.Model(body.input, predictions(body.output), name="cifar10_classifier")
-        if policy == "float32":
-            (x, y), _ = small(images)
-            predictions.set_weights(linear_head(in_parts(export.compiled(body), x, 100), y))
-        else:
-            classifier.set_weights(networks(images=images)[1].get_weights())
-        return pretrained("lite0", resolution=RESOLUTION), classifier
-    finally:
-        keras.config.set_dtype_policy(before)
+def timed(network):
+    """The network whose size and time are measured."""
+    if network != "b0":
+        return pretrained(network) if network == "lite0" else small()
+    keras.utils.set_random_seed(0)
+    model = recalibrated(EfficientNet("b0"), calibration(224), batch=21)
+    features = export.compiled(keras.Model(model.input, model.get_layer("avg_pool").output))(photos(224))
+    kernel, bias = model.get_layer("predictions").get_weights()
+    model.get_layer("predictions").set_weights([3 * kernel / (features @ kernel).std(), bias])
+    return model
 
 
-def rounded(model, per):
-    """A folded copy whose kernels have 255 values at most, one scale for each "channel" of outputs or each "layer"."""
-    copy = export.fold(model)
+def photos(size):
+    """The photos of this repository, float32 (n, size, size, 3), pixels 0 to 255."""
+    return np.stack([photo(name, size) for name in PHOTOS]).astype("float32")
+
+
+def calibration(size):
+    """Images for the ranges of 8 bits, float32 (n, size, size, 3), pixels 0 to 255."""
+    return np.concatenate([resized(cifar10()[0][0][:CALIBRATION], size), photos(size)]).astype("float32")
+
+
+# ---------------------------------------------------------------- formats
+
+
+def traced(model):
+    """Images -> probabilities by a tf.function on the model, whose weights stay variables."""
+    tf = export.tensorflow_module()
+    any_number = [tf.TensorSpec((None, *model.input_shape[1:]), "float32")]
+    call = tf.function(lambda images: model(images, training=False), any_number, autograph=False)
+    return lambda images: call(tf.convert_to_tensor(images, "float32")).numpy()
+
+
+def in_policy(model, policy):
+    """A copy in a dtype policy of Keras, all but its last layer."""
+
+    def copy(layer):
+        config = layer.get_config()
+        return type(layer).from_config(config if layer.name == "predictions" else config | dict(dtype=policy))
+
+    other = keras.models.clone_model(model, clone_function=copy)
+    other.set_weights(model.get_weights())
+    return other
+
+
+def rounded(folded, per):
+    """A copy whose kernels have 255 values at most, one scale for each "channel" of outputs or each "layer"."""
+    copy = keras.models.clone_model(folded)
+    copy.set_weights(folded.get_weights())
     for layer in copy.layers:
         if hasattr(layer, "kernel"):
             kernel, *bias = layer.get_weights()
@@ -112,76 +146,91 @@ def rounded(model, per):
     return copy
 
 
+def openvino(path):
+    """Images -> probabilities by OpenVINO, from an ONNX file."""
+    from openvino import Core
+
+    network = Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return lambda images: network(images.astype("float32"))[0]
+
+
+def runners(model):
+    """Every format of a model: its name -> (function images -> probabilities, bytes of its file or "")."""
+    folded, few = export.fold(model), calibration(model.input_shape[1])
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        found = {
+            "Keras": (traced(model), export.save(model, folder / "model.keras")),
+            "Keras, model.predict": (lambda x: model.predict(x, verbose=0), ""),
+            "Keras, folded": (traced(folded), export.save(folded, folder / "folded.keras")),
+            "Keras, folded and frozen": (export.compiled(folded), ""),
+        }
+        for name, (ending, quantize) in FILES.items():
+            path = folder / f"{name}{ending}"
+            try:
+                size = export.save(folded, path, few if export.QUANTIZE.get(quantize) else None, quantize)
+            except ValueError as error:  # it answers otherwise
+                print(f"no row of {model.name} as {name}: {error}", flush=True)
+            else:
+                found[name] = export.load(path), size
+        if find_spec("openvino"):
+            found["OpenVINO"] = openvino(folder / "ONNX.onnx"), found["ONNX"][1]
+    for policy in POLICIES:
+        found[f"Keras, {policy}"] = traced(in_policy(model, policy)), ""
+    for per in SCALES:
+        found[f"8-bit weights, one scale per {per}"] = traced(rounded(folded, per)), ""
+    return found
+
+
 # ---------------------------------------------------------------- the table
 
 
-def runner(name, which, images=None):
-    """(function images -> probabilities, bytes of its file or None) of a format; `which` is 0, ImageNet, or 1."""
-    ending, change = FORMATS[name]
-    model = networks("float32" if "mixed" not in change else change, images)[which]
-    if change in ("folded", "int8"):
-        model = export.fold(model)
-    if change in ("channel", "layer"):
-        model = rounded(model, change)
-    if name == "Keras, model.predict":
-        return lambda x: model.predict(x, verbose=0), None
-    if not ending:
-        return export.compiled(model), None
-    calibration = None
-    if change == "int8":
-        few = cifar10()[0][0][:CALIBRATION]
-        calibration = enlarge(few, SMALL) if which else np.concatenate([enlarge(few, RESOLUTION), photos()])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"network{ending}"
-        size = export.save(model, path, calibration)
-        return export.load(path), size
+def judge(network, images=None):
+    """What each format of a network answers on the test images, {name: columns}; of `b0`, which knows nothing, {}."""
+    if network == "b0":
+        return {}
+    model = classifier(images) if network == "lite0" else small()
+    x, y = (part[:images] for part in cifar10()[1])
+    x = resized(x, model.input_shape[1])
+    guesses = {name: in_parts(run, x, 100).argmax(-1) for name, (run, _) in runners(model).items()}
+    return {name: compared(guess, guesses["Keras"], y) for name, guess in guesses.items()}
 
 
-def training_step(change):
-    """A function without arguments that trains the CIFAR-10 network on a batch of random images once."""
-    keras.utils.set_random_seed(0)
-    model = change(networks()[1])
-    model.compile(keras.optimizers.SGD(1e-6), "sparse_categorical_crossentropy", jit_compile=False)
-    random = np.random.default_rng(0)
-    x = random.uniform(0, 255, (STEP_BATCH, *model.input_shape[1:])).astype("float32")
-    return lambda: model.train_on_batch(x, np.arange(STEP_BATCH) % 10)
+def compared(guesses, before, labels):
+    """Accuracy of guesses, and how they differ from those `before`: the columns of a row."""
+    right, was_right = guesses == labels, before == labels
+    return dict(
+        top1=round(100 * float(right.mean()), 2),
+        won=int((right & ~was_right).sum()),
+        lost=int((was_right & ~right).sum()),
+        agreement=round(100 * float((guesses == before).mean()), 2),
+        test_images=len(labels),
+    )
 
 
-def measure(images=None, rounds=ROUNDS):
-    """Everything, in one run. Returns a row of each format, a dict; a training step has a time only."""
-    x, (_, (x_test, y_test)) = photos(), small(images)
-    calls, work = machine()
-    rows, reference = [], None
-    for name in FORMATS:
-        (run, size), (classify, _) = runner(name, 0, images), runner(name, 1, images)
-        found, guesses = run(x), in_parts(classify, x_test, 100).argmax(-1)
-        reference = reference or (found, guesses)
-        row = dict(
-            network="lite0",
-            format=name,
-            file_bytes=size or "",
-            photos_same=int((found.argmax(-1) == reference[0].argmax(-1)).sum()),
-            photos=len(x),
-            max_difference=float(f"{np.abs(found - reference[0]).max():.3g}"),
-            agreement=round(100 * float((guesses == reference[1]).mean()), 2),
-            top1=round(100 * float((guesses == y_test).mean()), 2),
-            test_images=len(y_test),
-        )
-        print(row, flush=True)
-        rows.append(row)
-        calls.append(partial(run, x[:1]))
-    for name, change in zip(STEPS, (keras.models.clone_model, export.fuse)):
-        rows.append(dict(network="lite0", format=name))
-        calls.append(training_step(change))
-    times = take_turns(calls, rounds, SPAN, "times")
-    ratios = times[2:] / times[2]
-    ratios[-2:] = times[-2:] / times[-2]
-    versions = {name: version(name) for name in ("ai_edge_litert", "onnxruntime", "tf2onnx")}
-    for row, seconds, ratio in zip(rows, times[2:], ratios):
-        low, median, high = (round(float(q), 4) for q in np.quantile(ratio, (0.25, 0.5, 0.75)))
-        row |= summary(seconds) | dict(ratio_median=median, ratio_low=low, ratio_high=high)
-        row |= speeds(times[:2], work) | versions
+def measure(images=None, rounds=ROUNDS, networks=NETWORKS):
+    """Everything. Returns a row of each network, batch and format, a dict."""
+    rows, (peak, work) = [], machine()
+    packages = [name for name in ("ai-edge-litert", "onnxruntime", "openvino") if find_spec(name.replace("-", "_"))]
+    versions = {name: version(name) for name in packages}
+    for network in networks:
+        answers, model = judge(network, images), timed(network)
+        found, x = runners(model), photos(model.input_shape[1])
+        expected = found["Keras"][0](x)
+        for batch in BATCHES:
+            some = np.resize(x, (batch, *x.shape[1:]))  # the photos again and again
+            times = take_turns([*peak, *[partial(run, some) for run, _ in found.values()]], rounds, SPAN, network)
+            for (name, (run, size)), seconds in zip(found.items(), times[2:]):
+                row = dict(network=network, batch=batch, format=name, file_bytes=size) | agreement(run(x), expected)
+                row |= answers.get(name, {}) | summary(seconds) | ratios(seconds, times[2])
+                rows.append(row | speeds(times[:2], work) | versions)
     return rows
+
+
+def agreement(found, expected):
+    """How far probabilities are those of Keras: the columns of a row."""
+    same = int((found.argmax(-1) == expected.argmax(-1)).sum())
+    return dict(photos_same=same, photos=len(found), max_difference=float(f"{np.abs(found - expected).max():.3g}"))
 
 
 def main(quick=False):
@@ -189,8 +238,11 @@ def main(quick=False):
     for ending in export.EXTRAS:
         if line := export.missing(ending):
             sys.exit(line)
+    if not find_spec("openvino"):
+        print("openvino is not installed, so its rows are left out; pip install openvino", flush=True)
     if quick:
-        for row in measure(20, 1):
+        for row in measure(20, 1, ["lite0"]):
             print(row)
     else:
-        fill_at_once("export", measure)
+        with quiet():  # TensorFlow warns of so many functions
+            fill_at_once("export", measure)

@@ -4,6 +4,7 @@ import time
 
 import keras
 import numpy as np
+from PIL import Image
 
 from experiments.table import written
 from recipe import epoch_order, mirror, progress
@@ -57,6 +58,13 @@ def guess(model, x, batch=100):
 def in_parts(run, x, most):
     """Outputs of `run` for many images, which it gets in equal parts of at most `most`: an array (n, ...)."""
     return np.concatenate([run(part) for part in np.array_split(x, -(-len(x) // most))])
+
+
+def resized(x, size):
+    """Images (n, h, w, 3), uint8, at size x size pixels by Pillow's bicubic filter; still 0 to 255."""
+    if x.shape[1] == size:
+        return x
+    return np.stack([np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)) for image in x])
 
 
 def compile_for(model, optimizer, norm_momentum=None):

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -124,8 +125,9 @@ def name_rows(ax, names):
 
 
 def show(fig, alt, photo=False):
-    """Displays a figure in a notebook, with its alternative text in the output's metadata, and closes it.
+    """Displays a figure in a notebook, with a folded *Picture in words* under it, and closes it.
 
+    The words are in the picture's metadata as well, but no notebook application hands those on to a screen reader.
     `alt` says in at least 20 characters what the figure shows, else ValueError. A script shows nothing.
     `photo`: it shows colour photos, see `png`.
     """
@@ -134,7 +136,13 @@ def show(fig, alt, photo=False):
     if get_ipython():
         picture = base64.b64encode(png(fig, photo=photo, bbox_inches="tight", pad_inches=0.1)).decode()
         display({"image/png": picture, "text/plain": str(fig)}, raw=True, metadata={"image/png": {"alt": alt.strip()}})
+        display({"text/html": in_words(alt), "text/plain": f"Picture in words: {alt.strip()}"}, raw=True)
     plt.close(fig)
+
+
+def in_words(alt):
+    """The folded block that says what a picture shows: read aloud by Notebook, JupyterLab, Colab and GitHub alike."""
+    return f'<details class="words"><summary>Picture in words</summary>{escape(alt.strip())}</details>'
 
 
 def png(fig, texts=None, photo=False, **options):

@@ -10,6 +10,7 @@ import pytest
 from cells import define
 from exercises import EXERCISES, cell, verdict
 from exercises.answers import Raised, same
+from exercises.slips import slips
 
 KINDS = dict(recall=0, modify=1, build=1, derive=2, decide=2)  # how hard
 PLAUSIBLE = (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError)  # what a mistake of a card may raise
@@ -40,13 +41,22 @@ def test_the_oracle_agrees_with_the_solution_and_with_no_mistake(entry):
 
 def test_a_mistake_is_known_as_itself_and_as_nothing_else(entry):
     assert len(entry.mistakes) >= 4
-    for (source, message), (results, _) in zip(entry.mistakes, entry.wrong, strict=True):
+    written = entry.wrong[: len(entry.mistakes)]  # on the card; the rest are slips
+    for (source, message), (results, _) in zip(entry.mistakes, written, strict=True):
         right, line = verdict(entry.number, define(source, entry.name))
         assert not right and line.startswith(f"✗ {entry.number} {entry.name}(") and "\n" not in line
         assert line.endswith(f": {message}" if message.endswith("?") else f": {message}.")
-        assert sum(agree(results, other) for other, _ in entry.wrong) == 1, message
+        assert sum(agree(results, other) for other, _ in written) == 1, message
         raised = [part.error for parts in results for part in parts if isinstance(part, Raised)]
         assert all(isinstance(error, PLAUSIBLE) for error in raised), message
+
+
+def test_a_slip_of_the_hand_is_named(entry):
+    missing_return = entry.solution.replace("    return ", "    result = ")
+    for source, _ in [*slips(entry.solution), (missing_return, "")]:
+        right, line = verdict(entry.number, define(source, entry.name))
+        assert right or re.search(r"[:?] .+[.?]$", line.split(" gave ")[-1]), line
+        assert "\n" not in line and len(line) < 400
 
 
 def test_the_stub_is_not_answered_and_a_half_filled_one_not_finished(entry):

@@ -13,6 +13,7 @@ import tensorflow as tf
 from cells import define
 from exercises import EXERCISES, answers, check, find, hint, solution, verdict
 from exercises.cards import enter_cards
+from exercises.slips import slips
 
 TOYS = """
 99.1 recall: Divide
@@ -92,6 +93,43 @@ def test_results_that_are_no_numbers_are_named():
     assert gave("99.1", lambda x, n=2: x / n + 0j) == "(2+0j), not 2: that is not made of real numbers."
     assert "not made of real numbers" in gave("99.1", lambda x, n=2: [[x], [x, n]])
     assert gave("99.1", lambda x, n=2: 10**400) == "a number of 401 digits, not 2: that is not made of real numbers."
+
+
+def test_texts_and_numbers_without_their_decimals_are_named():
+    assert gave("99.1", lambda x, n=2: np.array(str(x / n))).endswith("not 2: that is text.")
+    assert (
+        gave("99.2", lambda t: (t.mean(0), t.astype(str)))
+        == "rest = an array of texts, not an array of shape (3, 2): that is text."
+    )
+    assert "divide(9) gave 4, not 4.5: the decimals are cut off: do not" in line("99.1", lambda x, n=2: int(x / n))
+    half = "spread(array (3, 3)) gave mean = (0, 0, 0), not (0.3333, 0.3333, 0.3333): the decimals are cut off"
+    assert half in line("99.2", lambda t: (t.mean(0).astype(int), t - t.mean(0)))
+    assert gave("99.1", lambda x, n=2: [x / n]) == "[2], not 2."
+    assert "is a return missing" in line("99.1", lambda x, n=2: x / n if n == 4 else None)
+
+
+TOTAL = """
+def total(table):
+    answer = 1
+    for row in table:
+        for number in row:
+            answer += (number - 1) * 2
+    return answer
+"""
+SLIPS = [
+    ("    return", "        return", "that returns inside the loop"),
+    ("    return", "            return", "that returns inside the loop"),
+    ("+=", "=", "+= and not ="),
+    ("(number - 1)", "number - 1", "brackets of (number - 1)"),
+]
+
+
+def test_slips_are_worked_out_from_a_solution():
+    for (old, new, message), (source, told) in zip(SLIPS, slips(TOTAL), strict=True):
+        assert source.strip() == TOTAL.replace(old, new).strip() and message in told
+    assert not slips('def f(x):\n    """Of (x + 1)."""\n    return x')
+    branches = "def f(x):\n    for y in x:\n        print(y)\n    if x:\n        return 1\n    return 2"
+    assert not slips(branches), "below a return nothing is run"
 
 
 def test_mistakes_are_named():
@@ -205,5 +243,7 @@ def test_what_is_printed(capsys):
         assert printed(solution, number) == printed(hint, number) == printed(check, number, len)
     assert printed(hint, "99.1", 2) == "Hint 2 of 2: The other.\n"
     for level in (0, 3, 1.0, "1"):
-        assert printed(hint, "99.1", level) == f"level is {level!r}; allowed: 1 to 2.\n"
+        said = f'level is {level!r}; allowed: 1 to 2. What comes next is solution("99.1").\n'
+        assert printed(hint, "99.1", level) == said
+    assert printed(check, "99.1") == '✗ 99.1 wants the function itself, check("99.1", divide), not None.\n'
     assert printed(solution, "99.1") == "def divide(x, n=2):\n    return x / n\n"

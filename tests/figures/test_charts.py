@@ -241,7 +241,7 @@ def test_class_activation_is_hot_where_the_heat_is():
     for colour, share in zip(colours_of_map(heat, list(places)), places.values(), strict=True):
         alpha = 0.1 + 0.65 * share
         expected = alpha * 255 * np.array(plt.get_cmap(HEAT)(float(share))[:3]) + (1 - alpha) * 128
-        assert colour == pytest.approx(expected, abs=8)
+        assert colour == pytest.approx(expected, abs=12)  # Matplotlib 3.8 interpolates a little otherwise
     assert heat.max() == 7, "what it is given stays as it is"
 
 

@@ -121,14 +121,17 @@ def straight_line():
 def test_show_stores_the_alt_text_in_a_notebook(monkeypatch):
     shown = []
     monkeypatch.setattr(style, "get_ipython", lambda: "a kernel")
-    monkeypatch.setattr(style, "display", lambda data, raw, metadata: shown.append((data, metadata)))
+    monkeypatch.setattr(style, "display", lambda data, raw, metadata=None: shown.append((data, metadata)))
     for _ in range(2):
         style.show(straight_line(), alt=f" {ALT} ")
-    for data, metadata in shown:
+    pictures, words = shown[::2], shown[1::2]
+    for data, metadata in pictures:
         assert metadata == {"image/png": {"alt": ALT}}
         assert data["text/plain"].startswith("Figure(")
         assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size[0] > 300
-    assert shown[0] == shown[1], "equal figures give equal bytes"
+    assert pictures[0] == pictures[1], "equal figures give equal bytes"
+    for data, _ in words:  # read where the metadata is not
+        assert data["text/html"].startswith("<details") and ALT in data["text/html"] and ALT in data["text/plain"]
     assert not plt.get_fignums(), "closed: the inline backend shows no figure of its own"
 
 

@@ -14,6 +14,9 @@ from execute import KERNELSPEC, badge, setup_cell
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+READING = "Reading takes 6 minutes without the exercises"  # 1,046 words, 1 line, 1 chart
+
+
 def slide(cell, kind="-", *tags):
     cell.metadata = nbformat.from_dict(dict(slideshow=dict(slide_type=kind), **(dict(tags=list(tags)) if tags else {})))
     return cell
@@ -23,11 +26,13 @@ def good(name="00_start.ipynb"):
     """A notebook to which no rule objects."""
     picture = new_output("display_data", dict([("image/png", "iVBORw0KGgo="), ("text/plain", "<Figure>")]))
     picture.metadata = nbformat.from_dict({"image/png": {"alt": "Bars of accuracy, the last one the highest."}})
-    predict = "**Predict:** which is bigger?\n\n<details><summary>Answer</summary>The second.</details>"
+    words = "<details><summary>Picture in words</summary>Bars of accuracy, the last one the highest.</details>"
+    below = new_output("display_data", {"text/html": words})
+    predict = "**Predict first.** Which, 3.5 or 12.5?\n\n<details><summary>Answer</summary>12.5, the second.</details>"
     markdown, code = new_markdown_cell, new_code_cell
     cells = [
         slide(markdown(f"# Start here\n\n{badge(name)}\n\n## What you will be able to do\n- read"), "slide"),
-        slide(markdown("## Before you start\n\n" + "word " * 700), "subslide"),
+        slide(markdown(f"## Before you start\n\n{READING}.\n" + "word " * 1000), "subslide"),
         slide(code(setup_cell(), outputs=[new_output("stream", text="keras 3\n")]), "skip", "nbval-ignore-output"),
         slide(
             markdown(predict + "\n\n![A net](../imgs/)\n\n[the plan](../src/architecture.py#L1)\n\n`[code](none)`"),
@@ -37,7 +42,7 @@ def good(name="00_start.ipynb"):
             code("import math\n\nimport numpy as np\nfrom architecture import plan\nfrom exercises import check"),
             "fragment",
         ),
-        slide(code("show(fig)", outputs=[picture])),
+        slide(code("show(fig)", outputs=[picture, below])),
         slide(markdown(predict), "fragment"),
         slide(markdown(predict), "subslide"),
         slide(markdown("**In this notebook we:** read\n\n## Exercises"), "slide"),
@@ -105,7 +110,9 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("no_stderr", stream("stderr", "a warning"), "a warning"),
     ("images_have_alt", change(PICTURE, outputs=[bare_picture]), "alt ''"),
     ("images_have_alt", change(PICTURE, outputs=[short_alt]), "alt 'a figure'"),
-    ("setup_cell_is_the_same", text(2, "import os", "import os, time"), "--setup-cell"),
+    ("pictures_in_words", lambda n: n.nb.cells[PICTURE].outputs.pop(), "no *Picture in words*"),
+    ("pictures_in_words", lambda n: n.nb.cells[PICTURE].outputs.reverse(), "no *Picture in words*"),
+    ("setup_cell_is_the_same", text(2, "import os\n", "import os, time\n"), "--setup-cell"),
     ("setup_cell_is_the_same", lambda n: n.nb.cells[2].metadata.pop("tags"), "tag it"),
     ("setup_cell_is_the_same", text(CODE, "import numpy", "sys.path.append('..')\nimport numpy"), "outside the setup"),
     ("few_cells_exempt", lambda n: [c.metadata.update(tags=["nbval-skip"]) for _, c in n.code[1:3]], "3 of 6"),
@@ -145,7 +152,16 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("slides_marked", lambda n: n.nb.cells[4].metadata.slideshow.update(slide_type="-"), "follows a prediction"),
     ("slides_marked", lambda n: n.nb.cells[4].metadata.slideshow.update(slide_type="skip"), "cell 5 follows"),
     ("length", text(1, "word ", ""), "words"),
-    ("length", text(1, "word ", "word word word word "), "words"),
+    ("length", text(1, "word ", "word word "), "words"),
+    ("length", text(1, "word word word ", "word (word) word "), "remarks in brackets"),
+    ("length", lambda n: [n.nb.cells.insert(3, slide(new_code_cell("x"))) for _ in range(36)], "code cells"),
+    ("length", change(PICTURE, source="x = 1\n" * 16), "over 15 lines"),
+    ("length", lambda n: [c.update(source="x = 1\n" * 6) for _, c in n.code], "median code cell has 6"),
+    ("length", change(PICTURE, outputs=[new_output("stream", text="a\n" * 9)]), "9 lines printed"),
+    ("length", change(PICTURE, outputs=[new_output("stream", text="a" * 101)]), "101 characters wraps"),
+    ("reading_time", text(1, "6 minutes", "5 minutes"), "6 minutes"),
+    ("reading_time", text(1, "word ", "word word "), "11 minutes"),
+    ("predictions_do_not_leak", text(PICTURE, "show(fig)", "assert x == 12.5"), "'12.5'"),
 ]
 
 

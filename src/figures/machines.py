@@ -1,0 +1,75 @@
+"""Pictures of work that is shared or timed: an all-reduce, and bars with what they stand for written beside them."""
+
+import matplotlib.pyplot as plt
+
+from figures import canvas
+from figures.labels import write_headline
+from figures.style import COLORS, log_scales, name_rows, use_style
+
+WIDTH, GAP, LEFT = 11.35, 0.25, 0.3  # of the picture, between the devices' columns, and at its sides, in inches
+WORKING, SHARED = COLORS["feature"], COLORS["accent"]  # what a device has for itself, and what all of them have
+
+
+def draw_all_reduce(gradients, devices, title):
+    """Draws one training step of a batch that is dealt out to `devices`: what each computes, and what they exchange.
+
+    `gradients`: a number for each image, as many for each device; the step is their mean. `title`: the finding.
+    """
+    fig, ax = canvas.new(WIDTH, 6.0)
+    ax.text(LEFT, 5.68, title, size=18, weight="bold", va="center")
+    share, wide = len(gradients) // devices, (WIDTH - 2 * LEFT + GAP) / devices - GAP
+    parts = []
+    for i in range(devices):
+        mine = gradients[i * share : (i + 1) * share]
+        parts.append(sum(mine) / len(gradients))
+        _draw_device(ax, LEFT + i * (wide + GAP), wide, f"device {i + 1}", mine, gradients)
+    ax.text(WIDTH - LEFT, 0.12, "a square: what one image adds to the gradient of w", ha="right", **canvas.NOTE)
+    canvas.box(ax, LEFT, 1.72, WIDTH - 2 * LEFT, 0.62, SHARED)
+    total = " + ".join(f"{part:g}" for part in parts)
+    text = f"all-reduce: {total} = {sum(parts):g}, handed back to all"
+    ax.text(WIDTH / 2, 2.03, text, size=16, weight="bold", color="white", ha="center", va="center")
+    return fig
+
+
+def _draw_device(ax, left, wide, name, mine, gradients):
+    """A column: a device's images with their gradients, its part of the mean, and the step that it takes."""
+    middle, ink, images = left + wide / 2, COLORS["ink"], len(gradients)
+    canvas.box(ax, left, 2.75, wide, 2.5, canvas.mix(COLORS["line"], "white", 0.55))
+    ax.text(middle, 5.0, f"{name}: weights w", size=13.5, weight="bold", ha="center", va="center")
+    side = min(0.72, (wide - 0.3) / len(mine) - 0.1)
+    start = middle - len(mine) * (side + 0.1) / 2 + 0.05
+    for j, gradient in enumerate(mine):
+        x = start + j * (side + 0.1)
+        canvas.box(ax, x, 4.0, side, side, canvas.mix(WORKING, "white", 0.35))
+        ax.text(x + side / 2, 4.0 + side / 2, f"{gradient:g}", size=17, weight="bold", ha="center", va="center")
+    canvas.arrow(ax, [(middle, 3.93), (middle, 3.55)], ink, lw=1.8)
+    added = " + ".join(f"{gradient:g}" for gradient in mine)
+    ax.text(middle, 3.25, f"({added}) / {images} = {sum(mine) / images:g}", size=15, ha="center", va="center")
+    canvas.arrow(ax, [(middle, 2.98), (middle, 2.38)], ink, lw=1.8)
+    canvas.arrow(ax, [(middle, 1.68), (middle, 1.12)], SHARED, lw=1.8)
+    canvas.box(ax, left, 0.35, wide, 0.72, canvas.mix(SHARED, "white", 0.82))
+    step = f"w ← w − rate × {sum(gradients) / images:g}"
+    ax.text(middle, 0.71, step, size=15, weight="bold", ha="center", va="center")
+
+
+def draw_bars(values, xlabel, title, texts=None, marked=(), ticks=None):
+    """Draws a bar for each of `values`, a dict of name -> number, from top to bottom, with its number beside it.
+
+    `texts`: dict of name -> what stands there instead of the number. Names in `marked` are drawn in the accent's
+    colour. `ticks` make the axis logarithmic and stand on it. `title`: the finding, as a headline.
+    """
+    use_style()
+    fig, ax = plt.subplots(figsize=(11, 1.5 + 0.62 * len(values)))
+    for y, (name, value) in enumerate(values.items()):
+        ax.barh(y, value, height=0.62, color=COLORS["accent" if name in marked else "feature"])
+        text = (texts or {}).get(name, f"{value:g}")
+        ax.annotate(text, (value, y), (7, 0), textcoords="offset points", va="center", weight="bold")
+    name_rows(ax, values)
+    low, high = min(values.values()), max(values.values())
+    ax.set_xlim((low / 3, high * 12) if ticks else (0, 1.3 * high))
+    if ticks:
+        log_scales(ax, "x", ticks=ticks)
+    ax.set_xlabel(xlabel)
+    ax.spines["left"].set_visible(False)
+    write_headline(ax, title)
+    return fig

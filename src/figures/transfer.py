@@ -1,0 +1,177 @@
+"""Pictures of transfer learning: what is trained, class by class, the study of sizes, and confusions."""
+
+import base64
+import html
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import HTML
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import NullLocator
+
+from figures import canvas
+from figures.labels import write_headline
+from figures.style import COLORS, NAVY, PURPLE, RED, name_rows, use_style
+from intervals import wilson
+
+FROZEN, TRAINED = canvas.mix(COLORS["feature"], "white", 0.35), RED
+REGIMES = {  # as data/measured/transfer.csv names them -> colour, and what a reader is told
+    "fine-tuned, batch norm frozen": (RED, "all layers, batch norm frozen"),
+    "frozen": (NAVY, "head only"),
+    "fine-tuned, batch norm trained": (PURPLE, "all layers, batch norm trained"),
+}
+OPTIMIZERS = {"Adam": dict(marker="o", ls="-", mfc=None), "SGD": dict(marker="s", ls=(0, (4, 2)), mfc="white")}
+WHITE_TO_RED = LinearSegmentedColormap.from_list("errors", ("white", RED))
+CELL = 0.42  # inches of a confusion matrix's cell
+
+
+def draw_steps(network, first, classes, title):
+    """Draws Lite0 three times: as it comes, with a new head, and with the blocks from `first` on set free.
+
+    network: a plan without a top; first: the name of a block, such as "7a"; classes: how many the new head has.
+    Grey is frozen, red is trained; the weights that are trained are counted from the plan, without batch norm's.
+    """
+    head = (network.top.filters + 1) * classes
+    learning = [conv.weights for conv in network.convs if conv.name >= f"block{first}" and conv is not network.stem]
+    opened = head + sum(learning)
+    rows = [
+        ("1  Borrow", "trained on a million photos, for 1,000 names", None, 1000),
+        ("2  New head", f"{head:,} weights learn", "head", classes),
+        (f"3  Open block {first}", f"{opened:,} weights learn, slowly", first, classes),
+    ]
+    fig, ax = canvas.new(12.6, 6.7)
+    ax.text(0.3, 6.35, title, **canvas.HEADLINE)
+    for i, (name, facts, free, outputs) in enumerate(rows):
+        _draw_network(ax, 4.3 - 2.05 * i, network, free, first, outputs, name, facts)
+    return fig
+
+
+def _draw_network(ax, bottom, network, free, first, outputs, name, facts):
+    """One row: a column for each block, as high as its map, and the head."""
+    ax.text(0.3, bottom + 1.0, name, size=19, weight="bold")
+    ax.text(0.3, bottom + 0.78, facts.replace(", ", ",\n"), size=15, color=COLORS["muted"], va="top")
+    pieces = [("stem", network.stem.output_size)]
+    pieces += [(block.name.removeprefix("block").rstrip("_"), block.project.output_size) for block in network.blocks]
+    pieces.append(("top", network.top.output_size))
+    x = 4.2
+    for piece, size in pieces:
+        is_free = free not in (None, "head") and piece != "stem" and piece >= first
+        height = 0.3 + 1.25 * np.sqrt(size / pieces[0][1])
+        if is_free:
+            ax.text(x + 0.15, bottom + 0.62 - height / 2, piece, size=12, ha="center", va="top", color=TRAINED)
+        canvas.box(ax, x, bottom + 0.72 - height / 2, 0.3, height, TRAINED if is_free else FROZEN)
+        x += 0.36
+    canvas.arrow(ax, [(x + 0.02, bottom + 0.72), (x + 0.32, bottom + 0.72)], COLORS["muted"])
+    colour = FROZEN if free is None else TRAINED
+    canvas.box(ax, x + 0.36, bottom + 0.12, 0.3, 1.2, colour)
+    ax.text(x + 0.51, bottom + 0.02, "head", size=12, ha="center", va="top", color=canvas.mix(colour, "black", 0.2))
+    ax.text(x + 0.8, bottom + 0.72, f"{outputs:,}\nnames", size=14, va="center")
+
+
+def draw_recall(names, right, counts, title):
+    """Draws of each class the share that was recognised, with its 95 % interval, and their mean.
+
+    names: n texts; right and counts: n whole numbers each. A class without photos is left out; the worst comes first.
+    """
+    use_style()
+    shares = [(r / n, r, n, name) for name, r, n in zip(names, right, counts) if n]
+    shares.sort()
+    fig, ax = plt.subplots(figsize=(10, 1.6 + 0.42 * len(shares)))
+    for y, (share, r, n, _) in enumerate(shares):
+        low, high = wilson(r, n)
+        ax.plot([100 * low, 100 * high], [y, y], color=COLORS["feature"], marker="|", ms=11, lw=3, zorder=2)
+        ax.plot(100 * share, y, marker="o", ms=10, color=NAVY, zorder=3)
+    mean = 100 * np.mean([share for share, *_ in shares])
+    ax.axvline(mean, color=RED, lw=2, zorder=1)
+    name_rows(ax, [f"{name}  ({r:.0f} of {n:.0f})" for _, r, n, name in shares])
+    label = f"mean of the classes: {mean:.0f} %"
+    ax.text(mean, -0.62, label, color=RED, weight="bold", ha="right" if mean > 60 else "left", va="bottom")
+    ax.set(xlim=(-1, 101), ylim=(len(shares) - 0.5, -0.6))
+    ax.set_xlabel("recognised (% of the class; bar: 95 % interval)")
+    write_headline(ax, title, distance=28)
+    return fig
+
+
+def draw_transfer(points, title):
+    """Draws test accuracy against image size: a panel for each network, regimes as colours, optimizers as markers.
+
+    points: list of (network, regime, optimizer, pixels, values), values being the top-1 in % of each seed; their mean
+    is drawn, and each seed as a small dot.
+    """
+    use_style()
+    networks = list(dict.fromkeys(point[0] for point in points))
+    fig, axes = plt.subplots(1, len(networks), figsize=(13, 6.2), sharey=True, squeeze=False)
+    for ax, network in zip(axes.flat, networks):
+        of_network = [point for point in points if point[0] == network]
+        sizes = sorted({pixels for *_, pixels, _ in of_network})
+        _draw_panel(ax, of_network)
+        ax.set(
+            xscale="log", xticks=sizes, xticklabels=sizes, xlim=(26, 275), ylim=(0, 100), xlabel="image size (pixels)"
+        )
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.text(0.03, 0.975, network.capitalize(), transform=ax.transAxes, size=15, weight="bold", va="top")
+    axes[0, 0].set_ylabel("CIFAR-10 test top-1 (%)")
+    write_headline(axes[0, 0], title)
+    seen = {point[1] for point in points}
+    handles = [
+        plt.Line2D([], [], color=colour, lw=5, label=text) for name, (colour, text) in REGIMES.items() if name in seen
+    ]
+    for name, look in OPTIMIZERS.items():
+        handles.append(plt.Line2D([], [], color=COLORS["muted"], label=name, ms=9, **look))
+    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4)
+    return fig
+
+
+def _draw_panel(ax, points):
+    for regime, (colour, _) in REGIMES.items():
+        for optimizer, look in OPTIMIZERS.items():
+            line = sorted((pixels, values) for _, *key, pixels, values in points if key == [regime, optimizer])
+            if not line:
+                continue
+            means = [np.mean(values) for _, values in line]
+            ax.plot([pixels for pixels, _ in line], means, color=colour, ms=9, zorder=3, **look)
+            for pixels, values in line:
+                ax.plot([pixels] * len(values), values, ls="None", marker=".", ms=5, color=colour, alpha=0.6, zorder=2)
+
+
+def draw_confusion(panels, names, title):
+    """Draws what was taken for what, side by side, white to red. panels: dict of title -> counts (classes, classes).
+
+    Rows are the truth, columns the guess, numbers in % of the row; the diagonal, what is right, stays empty.
+    """
+    use_style()
+    side = CELL * len(names)
+    fig, axes = plt.subplots(
+        1, len(panels), figsize=((side + 0.4) * len(panels) + 1.6, side + 2), sharey=True, squeeze=False
+    )
+    for ax, (name, counts) in zip(axes.flat, panels.items()):
+        counts = np.asarray(counts)
+        percent = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        np.fill_diagonal(percent, 0)
+        ax.imshow(percent, cmap=WHITE_TO_RED, vmin=0, vmax=20)
+        for (row, column), value in np.ndenumerate(percent):
+            if value >= 1:
+                colour = "white" if value > 10 else COLORS["ink"]
+                ax.text(column, row, f"{value:.0f}", ha="center", va="center", size=11, color=colour)
+        ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        ax.set_yticks(range(len(names)), names)
+        ax.set_xlabel("guess")
+        ax.grid(False)
+        ax.tick_params(length=0)
+        ax.set_title(name, size=14, loc="center")
+    axes[0, 0].set_ylabel("truth")
+    fig.suptitle(title, x=0.01, ha="left", size=15, weight="bold")
+    return fig
+
+
+def folded_figures(summary, figures):
+    """Figures for a notebook that open when one clicks on `summary`. figures: dict of alternative text -> Figure."""
+    pictures = []
+    for alt, fig in figures.items():
+        buffer = io.BytesIO()
+        fig.savefig(buffer, format="png", facecolor="white", dpi=75, bbox_inches="tight")
+        plt.close(fig)
+        data = base64.b64encode(buffer.getvalue()).decode()
+        pictures.append(f'<p><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}"></p>')
+    return HTML(f"<details><summary>{html.escape(summary)}</summary>{''.join(pictures)}</details>")

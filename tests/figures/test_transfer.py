@@ -1,0 +1,78 @@
+"""Pictures of transfer learning show the numbers they are given."""
+
+import re
+
+import matplotlib
+
+matplotlib.use("agg")
+
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.colors import to_hex, to_rgba
+
+from architecture import plan
+from figures import transfer
+from intervals import wilson
+from picture_layout import check_layout, headline, words
+
+NETWORK = plan(replace(plan("lite0").scale, resolution=128), include_top=False)
+
+
+def boxes(fig, colour):
+    return sum(patch.get_facecolor() == to_rgba(colour) for patch in fig.axes[0].patches)
+
+
+def test_steps_free_the_head_then_what_follows_a_block():
+    fig = transfer.draw_steps(NETWORK, "7a", 5, "Found")
+    assert boxes(fig, transfer.TRAINED) == 1 + 3  # a head; a head, the top and block 7a
+    assert boxes(fig, transfer.FROZEN) == 3 * 18 + 1 - 2
+    head = 1280 * 5 + 5
+    block = 192 * 1152 + 9 * 1152 + 1152 * 320 + 320 * 1280  # Table 1, without batch norm
+    assert f"{head:,} weights learn" in words(fig) and f"{head + block:,} weights learn" in words(fig)
+    check_layout(fig)
+    assert boxes(transfer.draw_steps(NETWORK, "1a", 5, "Found"), transfer.TRAINED) == 1 + 18
+
+
+def test_recall_sorts_the_classes_and_draws_their_intervals():
+    fig = transfer.draw_recall(["cat", "lynx", "dog"], [8, 0, 9], [10, 0, 10], "Found")
+    (ax,) = fig.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["cat  (8 of 10)", "dog  (9 of 10)"]
+    spans = [line.get_xdata() for line in ax.lines if line.get_marker() == "|"]
+    assert np.allclose(spans, 100 * np.array([wilson(8, 10), wilson(9, 10)]))
+    assert "mean of the classes: 85 %" in words(fig) and headline(fig) == "Found"
+    check_layout(fig)
+
+
+def test_the_study_has_a_panel_for_each_network_and_a_look_for_each_setting():
+    points = [
+        ("lite0", "frozen", "Adam", 224, [80.0, 90.0]),
+        ("lite0", "frozen", "Adam", 32, [40.0, 50.0]),
+        ("lite0", "fine-tuned, batch norm trained", "SGD", 32, [10.0]),
+        ("lite2", "frozen", "SGD", 32, [20.0]),
+    ]
+    fig = transfer.draw_transfer(points, "Found")
+    first, second = fig.axes
+    lines = [line for line in first.lines if line.get_marker() != "."]
+    assert [line.get_xydata().tolist() for line in lines] == [[[32, 45], [224, 85]], [[32, 10]]]
+    assert to_hex(lines[0].get_color()) == to_hex(transfer.REGIMES["frozen"][0])
+    assert (lines[0].get_marker(), second.lines[0].get_marker()) == ("o", "s")
+    dots = [line.get_ydata().tolist() for line in first.lines if line.get_marker() == "."]
+    assert dots == [[40, 50], [80, 90], [10]]
+    legend = [text.get_text() for text in fig.legends[0].get_texts()]
+    assert legend == ["head only", "all layers, batch norm trained", "Adam", "SGD"]
+    check_layout(fig)
+
+
+def test_confusions_are_shares_of_the_truth_and_leave_out_what_is_right():
+    fig = transfer.draw_confusion({"32 px": [[8, 2], [0, 5]]}, ["cat", "dog"], "Found")
+    shown = fig.axes[0].images[0].get_array()
+    assert shown.tolist() == [[0, 20], [0, 0]]
+    assert [text.get_text() for text in fig.axes[0].texts] == ["20"]
+
+
+def test_folded_figures_have_their_alternative_texts():
+    fig = transfer.draw_recall(["cat"], [1], [2], "Found")
+    found = transfer.folded_figures("More & more", {'One "class"': fig}).data
+    assert found.startswith("<details><summary>More &amp; more</summary>") and found.endswith("</details>")
+    assert re.findall('<img alt="([^"]*)" src="data:image/png;base64,', found) == ["One &quot;class&quot;"]

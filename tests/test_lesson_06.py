@@ -1,0 +1,72 @@
+"""What lesson 06 says about its tables: a row that comes or goes and falsifies a sentence is noticed."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from architecture import plan
+from datasets import measured, published
+from intervals import wilson
+
+HEAD, KEPT, TRAINED = "frozen", "fine-tuned, batch norm frozen", "fine-tuned, batch norm trained"
+
+
+@pytest.fixture(scope="module")
+def means():
+    """The mean test top-1 of each setting over its seeds."""
+    found = {}
+    for row in measured("transfer"):
+        if row["images"] == 3000:
+            key = row["network"], row["regime"], row["optimizer"], row["resolution"]
+            found.setdefault(key, []).append(row["top1"])
+    return {key: np.mean(values) for key, values in found.items()}
+
+
+def test_enlarging_nearly_doubles_the_accuracy(means):
+    heads = [means["lite0", HEAD, "Adam", size] for size in (32, 96, 224)]
+    assert [round(value) for value in heads] == [45, 78, 87]
+    for network in ("lite0", "lite1", "lite2"):
+        sizes = [means[network, HEAD, "Adam", size] for size in (32, 96, 224)]
+        assert sizes == sorted(sizes)
+
+
+def test_trained_batch_norm_is_far_below_wherever_it_was_measured(means):
+    pairs = [key for key in means if key[1] == TRAINED and (key[0], KEPT, *key[2:]) in means]
+    assert len(pairs) >= 4
+    for network, _, optimizer, size in pairs:
+        below = means[network, KEPT, optimizer, size] - means[network, TRAINED, optimizer, size]
+        assert below > (15 if network == "lite0" else 3), (network, optimizer, size)
+    assert round(means["lite0", KEPT, "Adam", 96] - means["lite0", TRAINED, "Adam", 96]) == 15
+
+
+def test_optimizers_and_larger_networks(means):
+    for size in (32, 96, 224):
+        assert abs(means["lite0", HEAD, "Adam", size] - means["lite0", HEAD, "SGD", size]) < 1
+    for size in (32, 96):
+        assert means["lite0", KEPT, "Adam", size] > means["lite0", KEPT, "SGD", size] + 3
+    for size in (96, 224):
+        for network in ("lite1", "lite2"):
+            assert means[network, HEAD, "Adam", size] - means["lite0", HEAD, "Adam", size] < 2
+    dead = {
+        row["dead_features"] for row in measured("transfer") if (row["network"], row["resolution"]) == ("lite2", 32)
+    }
+    assert {round(value) for value in dead} == {87}
+
+
+def test_numbers_of_the_text():
+    network = plan(replace(plan("lite0").scale, resolution=128), include_top=False)
+    top = sum(conv.params for conv in network.convs if conv.name >= "block7a" and conv is not network.stem)
+    assert round(100 * top / network.params) == 30
+    assert [round(100 * end) for end in wilson(340, 400)] == [81, 88]
+    assert (round(100 * 36 / 41, 1), round(100 * 35 / 41, 1)) == (87.8, 85.4)
+    assert round(900 / 930, 2) == 0.97
+    assert math.ceil(math.log(0.5) / math.log(0.99)) == 69
+    (cifar,) = [row for row in published("table5_transfer") if row["dataset"] == "CIFAR-10"]
+    assert cifar["ours_vs_public_acc"] == 98.1
+    b0 = {}
+    for row in published("google_checkpoints"):
+        if row["model"] == "B0" and row["status"] == "current":
+            b0[row["training"].split()[0]] = row["top1"]
+    assert (b0["AdvProp"], b0["NoisyStudent"], b0["AutoAugment"]) == (77.6, 78.8, 77.1)

@@ -1,0 +1,55 @@
+"""What lesson 07 says about time, size and accuracy holds for the tables."""
+
+import keras
+import pytest
+from keras import layers
+
+from datasets import measured, published
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return {row["format"]: row for row in measured("export")}
+
+
+def test_predict_costs_more_than_three_compiled_calls_and_everything_nine(rows):
+    names = ("Keras, model.predict", "Keras", "Keras, folded", "LiteRT", "ONNX")
+    ms = {name: rows[name]["ms_median"] for name in names}
+    assert 3 < ms["Keras, model.predict"] / ms["Keras"] < 4
+    assert 8.5 < ms["Keras, model.predict"] / min(ms.values()) < 9.5
+    assert sorted(ms.values(), reverse=True)[:3] == list(ms.values())[:3]
+
+
+def test_one_scale_for_a_layer_costs_fifteen_points_and_one_for_each_channel_nothing_that_shows(rows):
+    lost = {}
+    for per in ("channel", "layer"):
+        lost[per] = rows["Keras"]["top1"] - rows[f"8-bit weights, one scale per {per}"]["top1"]
+    assert 14.5 < lost["layer"] < 15.5 and lost["channel"] < 0.5
+
+
+def test_int8_is_a_little_more_than_a_quarter_and_loses_no_more_than_luck(rows):
+    int8, whole = rows["LiteRT int8"], rows["LiteRT"]
+    assert 0.25 < int8["file_bytes"] / whole["file_bytes"] < 0.3
+    changed = int8["test_images"] * (100 - int8["agreement"]) / 100
+    fewer = int8["test_images"] * (whole["top1"] - int8["top1"]) / 100
+    assert changed > 24 and fewer < 2 * changed**0.5
+
+
+def test_sixteen_bits_take_longer_on_our_cpu(rows):
+    assert all(1.4 < rows[f"Keras, mixed_{kind}"]["ratio_median"] < 1.7 for kind in ("float16", "bfloat16"))
+
+
+def test_eight_bits_halve_the_time_of_every_lite_on_a_phone_and_cost_about_a_point():
+    for row in published("efficientnet_lite"):
+        assert 0.35 < row["int8_cpu_ms"] / row["fp32_cpu_ms"] < 0.6
+        assert 0.5 < row["fp32_top1"] - row["int8_top1"] < 1.5
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+def test_quantize_of_keras_leaves_convolutions_alone():
+    kept = [layers.Conv2D(4, 3), layers.DepthwiseConv2D(3), layers.Flatten()]
+    model = keras.Sequential([layers.Input((8, 8, 3)), *kept, layers.Dense(2)])
+    model.quantize("int8")
+    for layer in kept:
+        assert all(weight.dtype == "float32" for weight in layer.weights)
+    assert "int8" in {weight.dtype for weight in model.layers[-1].weights}

@@ -1,0 +1,36 @@
+"""What lesson 08 says about days, years and bytes holds for the tables and the plan."""
+
+import pytest
+
+from architecture import plan
+from datasets import measured, published
+
+PHOTOS = 1_281_167 * 350
+SPEED = {(row["device"], row["what"]): row["value"] for row in published("training_speed")}
+
+
+def test_imagenet_takes_three_days_on_a_card_and_a_year_and_a_half_on_two_cores():
+    (row,) = [row for row in measured("latency") if (row["model"], row["batch"]) == ("b0", 16)]
+    years = PHOTOS / (16 / (row["ms_median"] / 1000) / 3) / 86_400 / 365
+    days = PHOTOS / SPEED["RTX 3090", "B0 training"] / 86_400
+    assert 1.4 < years < 1.6 and 3 < days < 3.4 and SPEED["TPU v2-8", "B0 training to the end"] == 23
+
+
+def test_a_photo_in_training_costs_more_than_three_passes_and_a_tpu_uses_seven_per_cent():
+    assert SPEED["RTX 3090", "B0 inference"] / SPEED["RTX 3090", "B0 training"] == pytest.approx(4.4, abs=0.05)
+    flops = PHOTOS * 2 * 3 * plan("b0").macs
+    share = flops / (3600 * SPEED["TPU v2-8", "B0 training to the end"]) / (1e12 * SPEED["TPU v2-8", "peak"])
+    assert share == pytest.approx(0.07, abs=0.005)
+    pod = SPEED["TPU v3 pod", "chips"] * 1e12 * SPEED["TPU v3 chip", "peak"]
+    assert flops / (pod * share) / 60 == pytest.approx(2, abs=0.1)
+
+
+def test_the_gradient_is_21_megabytes_and_b7_has_98_times_the_macs():
+    assert 4 * plan("b0").params / 1e6 == pytest.approx(21, abs=0.5)
+    assert plan("b7").macs / plan("b0").macs == pytest.approx(98, abs=0.5)
+
+
+def test_the_rate_of_the_paper_belongs_to_4096_images():
+    recipe = {row["setting"]: row for row in published("training_recipe")}
+    assert recipe["base_learning_rate"]["released_code"].startswith("0.016 per 256 images")
+    assert float(recipe["initial_learning_rate"]["v5_value"]) == pytest.approx(0.016 * 4096 / 256)

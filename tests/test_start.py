@@ -1,0 +1,51 @@
+"""start.py: the versions and nothing else reach the screen, and what a lesson writes later still does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import start
+
+SRC = Path(__file__).resolve().parent.parent / "src"
+
+
+@pytest.fixture
+def python():
+    """Runs code in a fresh Python that logs all it can. Returns what the run left on stdout and on stderr."""
+
+    def run(code):
+        environment = os.environ | dict(TF_CPP_MIN_LOG_LEVEL="0", PYTHONPATH=str(SRC))
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        return done.stdout, done.stderr
+
+    return run
+
+
+def test_only_the_versions_are_seen_and_the_next_error_too(python):
+    code = "import os; from start import start; start(); start(); os.write(2, b'a crash')"
+    out, error = python(code)
+    first, second = out.splitlines()
+    assert first == second and first.startswith("keras 3.") and ", numpy " in first
+    assert error == "a crash"
+
+
+def test_without_a_standard_error_it_starts_as_well(python):
+    out, _ = python("import os; os.close(2); from start import start; start()")
+    assert out.startswith("keras 3.")
+
+
+def test_what_is_not_installed_is_named(python):
+    out, error = python("import sys; sys.modules['keras'] = None; from start import start; start()")
+    assert "keras" in error.splitlines()[-1] and "pip install -r requirements.txt" in error.splitlines()[-1]
+    assert not out
+
+
+def test_errors_meanwhile_leave_standard_error_as_it_was(capfd):
+    with pytest.raises(ZeroDivisionError), start.native_log_off():
+        os.write(2, b"hidden")
+        raise ZeroDivisionError
+    os.write(2, b"seen")
+    assert capfd.readouterr().err == "seen"

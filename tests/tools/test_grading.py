@@ -1,0 +1,236 @@
+"""Thirty submitted notebooks, each made so that its marks are known; and the fences of the process they run in."""
+
+import json
+import os
+import tempfile
+import time
+
+import pytest
+
+import grading
+import hostile
+from exercises import EXERCISES, cell
+from grading import grade_all, submissions, table
+
+FOLDER_OF_SOURCES = os.path.dirname(grading.__file__)
+
+
+def notebook(*sources):
+    """The text of a notebook with these code cells."""
+    cells = [dict(cell_type="markdown", metadata={}, source=["# A lesson"])]
+    for source in sources:
+        lines = source.splitlines(keepends=True)
+        cells.append(dict(cell_type="code", metadata={}, execution_count=None, outputs=[], source=lines))
+    return json.dumps(dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=5))
+
+
+def lesson(number, *changed, **answers):
+    """A notebook of a lesson: stubs, but for the exercises in `answers`, e_1="…" for the first."""
+    cells = []
+    for full in EXERCISES:
+        if full[:2] == number:
+            cells.append(answers.get(f"e_{full[-1]}", cell(full)))
+    return notebook("import math\n\nimport numpy as np\nfrom architecture import plan", *cells, *changed)
+
+
+def solved(full, text="", instead=""):
+    """The cell of an exercise with its solution, edited or not."""
+    entry = EXERCISES[full]
+    assert text in entry.solution
+    return f'{entry.solution.replace(text, instead)}\n\n\ncheck("{full}", {entry.name})'
+
+
+def body(full, *lines):
+    """The cell of an exercise whose function does this instead."""
+    entry = EXERCISES[full]
+    head = next(line for line in entry.source.splitlines() if line.startswith("def "))
+    return "\n".join([head, *("    " + line for line in lines)]) + f'\n\n\ncheck("{full}", {entry.name})'
+
+
+def all_right(number):
+    return notebook(*(solved(full) for full in EXERCISES if full[:2] == number))
+
+
+STUB = "not answered"
+PATH = os.path.join(tempfile.gettempdir(), "grading-was-here")
+
+
+def one(**answers):
+    """A notebook of lesson 02 with an answer to its first exercise only."""
+    return lesson("02", **answers)
+
+
+def wrong_for(full, *lines):
+    return one(e_1=body(full, *lines))
+
+
+# file -> (its text or bytes, the marks it must get; a text: a word of its problem)
+CLASS = {
+    "all right 00.ipynb": (all_right("00"), ["right"] * 3),
+    "all right 02.ipynb": (all_right("02"), ["right"] * 4),
+    "all right 03.ipynb": (all_right("03"), ["right"] * 5),
+    "all right 04.ipynb": (all_right("04"), ["right"] * 4),
+    "stubs.ipynb": (lesson("02"), [STUB] * 4),
+    "renamed to lesson 07.ipynb": (lesson("02", e_4=solved("02.4")), [STUB] * 3 + ["right"]),
+    "a mistake.ipynb": (
+        one(e_1=solved("02.1", "int(inputs * ratio)", "round(inputs * ratio)")),
+        ["wrong"] + [STUB] * 3,
+    ),
+    "half.ipynb": (one(e_1=solved("02.1", "2 * wide * narrow + narrow + wide", "...")), ["not finished"] + [STUB] * 3),
+    "other name.ipynb": (
+        one(e_1=solved("02.1").replace("se_params", "mine")),
+        ["right"] + [STUB] * 3,
+    ),
+    "cells gone.ipynb": (notebook(solved("02.2")), ["missing", "right", "missing", "missing"]),
+    "syntax.ipynb": (one(e_1=solved("02.1", "max(1,", "max(1")), ["syntax error"] + [STUB] * 3),
+    "helper.ipynb": (
+        lesson(
+            "02",
+            "def sigmoid(x):\n    return 1 / (ONE + np.exp(-x))\n\nONE = 1",
+            e_2=solved("02.2", "1 / (1 + np.exp(-mixed))", "sigmoid(mixed)"),
+        ),
+        [STUB, "right", STUB, STUB],
+    ),
+    "lambda and magic.ipynb": (
+        lesson("02", "%matplotlib inline\n!ls\nse_share = lambda ratio, size: ratio / size**2"),
+        [STUB, STUB, "right", STUB],
+    ),
+    "answer above the stub.ipynb": (notebook(EXERCISES["02.1"].solution, cell("02.1")), ["right"] + ["missing"] * 3),
+    "None.ipynb": (wrong_for("02.1", "print(1)"), ["wrong"] + [STUB] * 3),
+    "raises.ipynb": (wrong_for("02.1", "return inputs / (ratio - ratio)"), ["wrong"] + [STUB] * 3),
+    "endless.ipynb": (wrong_for("02.1", "while True:", "    pass"), ["too slow"] + [STUB] * 3),
+    "endless in C.ipynb": (wrong_for("02.1", "return sum(range(10**13))"), ["too slow"] + [STUB] * 3),
+    "stubborn.ipynb": (
+        wrong_for("02.1", "while True:", "    try:", "        x = 1 / 0", "    except BaseException:", "        pass"),
+        ["too slow"] + [STUB] * 3,
+    ),
+    "imports os.ipynb": (wrong_for("02.1", "import os", "os._exit(0)"), ["not run"] + [STUB] * 3),
+    "opens.ipynb": (wrong_for("02.1", f"open({PATH!r}, 'w').write('x')"), ["not run"] + [STUB] * 3),
+    "execs.ipynb": (wrong_for("02.1", "exec('import os')"), ["not run"] + [STUB] * 3),
+    "class tree.ipynb": (wrong_for("02.1", "().__class__.__base__.__subclasses__()"), ["not run"] + [STUB] * 3),
+    "through NumPy.ipynb": (
+        wrong_for("02.1", f"np.savetxt({PATH!r}, np.ones(3))", "return 1"),
+        ["wrong"] + [STUB] * 3,
+    ),
+    "reads solutions.ipynb": (
+        wrong_for("02.1", f"return np.loadtxt({FOLDER_OF_SOURCES!r} + '/../src/exercises/lesson_02.py')"),
+        ["wrong"] + [STUB] * 3,
+    ),
+    "leaves.ipynb": (wrong_for("02.1", "exit()"), ["wrong"] + [STUB] * 3),
+    "memory.ipynb": (wrong_for("02.1", "return [0] * 10**12"), ["wrong"] + [STUB] * 3),
+    "too deep.ipynb": (wrong_for("02.1", "return se_params(inputs, expand, ratio)"), ["wrong"] + [STUB] * 3),
+    "huge result.ipynb": (wrong_for("02.1", "return np.ones((4000, 4000))"), ["wrong"] + [STUB] * 3),
+    "prints.ipynb": (
+        one(e_1=solved("02.1", "    wide =", "    print('x' * 10**7)\n    wide =")),
+        ["right"] + [STUB] * 3,
+    ),
+    "side effects.ipynb": (lesson("02", f"import pathlib\npathlib.Path({PATH!r}).write_text('x')"), [STUB] * 4),
+    "=formula.ipynb": ("{}", "not a notebook"),
+    "nested.ipynb": ("[" * 100_000, "not a notebook"),
+    "bytes.ipynb": (b"\xff\xfe\x00", "not a notebook"),
+    "empty.ipynb": ("", "not a notebook"),
+    "no code.ipynb": (notebook(), "without a code cell"),
+    "another course.ipynb": (notebook("x = 1"), "none of the series' exercises"),
+    "essay.pdf": ("%PDF", "not a notebook"),
+    "large.ipynb": (" " * 1000, "MB, at most"),
+    "anna_17/lesson 02.ipynb": (lesson("02", e_3=solved("02.3")), [STUB, STUB, "right", STUB]),
+}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """file -> Graded of the whole class."""
+    folder = tmp_path_factory.mktemp("class")
+    for file, (text, _) in CLASS.items():
+        path = folder / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+    os.truncate(folder / "large.ipynb", grading.LARGEST_FILE + 1)
+    (folder / ".hidden.ipynb").write_text("{}", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("exercises.answers.SECONDS", 1)
+        patch.setattr(grading, "PATIENCE", 4)
+        return {one.file: one for one in grade_all(folder, submissions(folder))}
+
+
+def test_each_file_has_a_row_and_no_other(graded):
+    assert sorted(graded) == sorted(CLASS) and len(CLASS) >= 30
+
+
+@pytest.mark.parametrize("file", CLASS)
+def test_marks(graded, file):
+    expected = CLASS[file][1]
+    if isinstance(expected, str):
+        assert expected in graded[file].problem and not graded[file].marks
+    else:
+        assert [mark.state for mark in graded[file].marks] == expected, [mark.line for mark in graded[file].marks]
+        assert not graded[file].problem
+
+
+def said(graded, file):
+    return graded[file].marks[0].line
+
+
+def test_a_learner_reads_what_the_check_would_say(graded):
+    assert said(graded, "a mistake.ipynb").endswith("127: the bottleneck is rounded down, not to the nearest.")
+    assert said(graded, "None.ipynb").endswith("gave None, not 868: is a return missing, or is the result printed?")
+    assert said(graded, "raises.ipynb").endswith('in the line "return inputs / (ratio - ratio)".')
+    assert said(graded, "endless.ipynb").endswith("is there a loop that never ends?")
+    assert "line 7 of its cell" in said(graded, "syntax.ipynb")
+    assert "it needs os" in said(graded, "imports os.ipynb") and "it uses open" in said(graded, "opens.ipynb")
+    assert "no file may be written" in said(graded, "through NumPy.ipynb")
+    assert "no file may be read" in said(graded, "reads solutions.ipynb")
+    assert "MemoryError" in said(graded, "memory.ipynb")
+
+
+def test_nothing_of_a_notebook_was_written(graded):
+    assert not os.path.exists(PATH)
+
+
+def test_the_table_has_a_row_for_each_file_and_no_formula(graded):
+    rows = table(list(graded.values()))
+    assert [row["file"] for row in rows] == [file.replace("=formula", "'=formula") for file in graded]
+    row = next(row for row in rows if row["file"] == "helper.ipynb")
+    assert row == {
+        **dict(file="helper.ipynb", lesson="02", right=1, of=4, problem=""),
+        **{"exercise 1": STUB, "exercise 2": "right", "exercise 3": STUB, "exercise 4": STUB, "exercise 5": ""},
+    }
+
+
+# ---------------------------------------------------------------- the process
+
+
+def outcome(monkeypatch, tmp_path, work):
+    """How a notebook of lesson 02 is marked whose process does this instead."""
+    monkeypatch.setattr(grading, "work", work)
+    monkeypatch.setattr(grading, "PATIENCE", 2)
+    entries = [EXERCISES["02.1"], EXERCISES["02.2"]]
+    runner = grading.Runner(seconds=1)
+    return [grading.judge(*outcome) for outcome in runner.run([str(tmp_path / "trace")], entries)]
+
+
+HOSTILE = [hostile.ends, hostile.no_json, hostile.half_a_message, hostile.pickles, hostile.too_large]
+
+
+@pytest.mark.parametrize("work", HOSTILE)
+def test_a_process_that_misbehaves_gets_no_mark_and_runs_nothing_here(monkeypatch, tmp_path, work):
+    marks = outcome(monkeypatch, tmp_path, work)
+    assert [mark.state for mark in marks] == ["ended Python"] * 2
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_flood_of_claims_is_no_mark(monkeypatch, tmp_path):
+    assert "right" not in [mark.state for mark in outcome(monkeypatch, tmp_path, hostile.floods)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_what_a_process_leaves_behind_is_ended(monkeypatch, tmp_path):
+    outcome(monkeypatch, tmp_path, hostile.leaves_a_child)
+    time.sleep(2.5)
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_nothing_passes_the_fence(monkeypatch, tmp_path):
+    mark = outcome(monkeypatch, tmp_path, hostile.tries_everything)[0]
+    assert mark.line == "✗ 02.1 x was not run: nothing went through."

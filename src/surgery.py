@@ -17,7 +17,7 @@ Rule = Callable[[str, keras.KerasTensor], keras.KerasTensor]
 # ---------------------------------------------------------------- gates
 
 
-def gates(model: keras.Model, images: np.ndarray, batch: int = 250) -> dict[str, np.ndarray]:
+def gates(model: keras.Model, images: np.ndarray, batch: int = 100) -> dict[str, np.ndarray]:
     """The gates of every block with squeeze-and-excitation: a dict, name of the block -> (n, channels), 0 to 1.
 
     images: (n, height, width, channels), pixels 0 to 255. `model` is one of `architecture.EfficientNet`.
@@ -72,7 +72,7 @@ def fixed(values: dict[str, np.ndarray]) -> Rule:
 # ---------------------------------------------------------------- batch norm
 
 
-def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 250) -> keras.Model:
+def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 100) -> keras.Model:
     """A copy whose batch normalizations have the statistics of these images; no weight is trained.
 
     Mean and variance are averages over batches of `batch` images, each seen as training would see it but without

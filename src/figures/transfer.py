@@ -38,7 +38,7 @@ def draw_steps(network, first, classes, title):
     rows = [
         ("1  Borrow", "trained on a million photos, for 1,000 names", None, 1000),
         ("2  New head", f"{head:,} weights learn", "head", classes),
-        (f"3  Open block {first}", f"{opened:,} weights learn, slowly", first, classes),
+        (f"3  Open block {first}", f"{opened:,} weights learn", first, classes),
     ]
     fig, ax = canvas.new(12.6, 6.7)
     ax.text(0.3, 6.35, title, **canvas.HEADLINE)

@@ -28,7 +28,8 @@ LITE_SHA256 = {  # of the files that tools/convert_lite.py writes; only lite0 is
     "lite1": "cbf90b42799573f0a4d90660d4efb4251e4e2c651e12101869aad82f399f77f0",
     "lite2": "2edf5d47c2a74d0ae175a13479bc9b5fe900b4581f51dfd1c8385ceda415fee4",
 }
-SMALL_SHA256 = "295e55eaa62efe590945bd2cd1b226367d49833ca329e626740c22ccf41ec11f"  # of data/small.npz, which tools/pack_small.py writes
+# of data/small.npz, which tools/pack_small.py writes
+SMALL_SHA256 = "295e55eaa62efe590945bd2cd1b226367d49833ca329e626740c22ccf41ec11f"
 KERAS_URL = "https://storage.googleapis.com/keras-applications/"
 KERAS_MD5 = {  # with and without the top: WEIGHTS_HASHES in keras/src/applications/efficientnet.py (Keras 3.15.1)
     "b0": ("902e53a9f72be733fc0bcb005b3ebbac", "50bc09e76180e00e4465e1a485ddc09d"),

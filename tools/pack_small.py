@@ -20,7 +20,7 @@ from mini import SMALL
 
 
 def pack(run, output):
-    """Reads `run`/final.weights.h5 and writes the .npz `output`. Raises OSError or ValueError for what is no such run."""
+    """Writes the weights of the folder `run` as the .npz `output`. Raises OSError or ValueError if it is no such run."""
     model = EfficientNet(SMALL, classes=10)
     model.load_weights(Path(run) / "final.weights.h5")
     arrays = {}

@@ -74,7 +74,8 @@ def keras_squeeze_excite(x, inputs, ratio):
 ? Excite: two Conv2D with kernels of 1 x 1, first to int(ratio * inputs) channels with "silu", then back to x.shape[-1].
 ? A gate lies between 0 and 1, so the second activation is "sigmoid". Scale: multiply the map by the gate.
 > (rng.normal(size=(2, 7, 7, 48)).astype("float32"), 8, 0.25),
-  (rng.normal(size=(1, 5, 5, 60)).astype("float32"), 10, 0.4), (rng.normal(size=(3, 4, 4, 36)).astype("float32"), 6, 0.5)
+  (rng.normal(size=(1, 5, 5, 60)).astype("float32"), 10, 0.4),
+  (rng.normal(size=(3, 4, 4, 36)).astype("float32"), 6, 0.5)
 = reference(x, inputs, ratio)
 ~ layers.Multiply()([x, gate]) -> x * gate
 ✗ int(ratio * inputs) -> int(ratio * x.shape[-1])

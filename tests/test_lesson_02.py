@@ -1,0 +1,37 @@
+"""What the headlines of lesson 02 claim of the shipped network."""
+
+import numpy as np
+import pytest
+
+from datasets import cifar10
+from surgery import gates, half, one, recalibrated, with_gates
+from weights import small
+
+
+@pytest.fixture(scope="module")
+def top1():
+    """Accuracy in % of a network on 500 test images of CIFAR-10, classes equally frequent."""
+    _, (x, y) = cifar10()
+
+    def accuracy(model):
+        found = [np.argmax(model(part, training=False), axis=-1) for part in np.array_split(x[:500], 5)]
+        return 100 * np.mean(np.concatenate(found) == y[:500])
+
+    return accuracy
+
+
+def test_most_of_the_collapse_was_stale_statistics(top1):
+    (x, _), _ = cifar10()
+    network = small()
+    open_wide, halved = with_gates(network, one), with_gates(network, half)
+    own, collapsed = top1(network), top1(open_wide)
+    assert own > 85 and collapsed < own - 40
+    renewed = {name: top1(recalibrated(copy, x[:500])) for name, copy in (("one", open_wide), ("half", halved))}
+    assert renewed["one"] - collapsed > (own - collapsed) / 2
+    assert renewed["one"] == pytest.approx(renewed["half"], abs=0.5)  # a factor for all channels does nothing
+
+
+def test_each_photo_moves_the_faders():
+    _, (x, _) = cifar10()
+    last = gates(small(), x[:200])["block2e"]
+    assert last.mean(axis=0).var() < 0.6 * last.var()

@@ -20,7 +20,7 @@ from mini import SMALL
 
 
 def pack(run, output):
-    """Writes the weights of the folder `run` as the .npz `output`. Raises OSError or ValueError if it is no such run."""
+    """Writes the weights of the folder `run` as the .npz `output`. Raises OSError or ValueError if it is none."""
     model = EfficientNet(SMALL, classes=10)
     model.load_weights(Path(run) / "final.weights.h5")
     arrays = {}

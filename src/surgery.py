@@ -41,7 +41,7 @@ def with_gates(model: keras.Model, rule: Rule) -> keras.Model:
         maps, gate = args[0]
         return layer([maps, rule(_block(layer), gate)])
 
-    return _with_weights_of(model, keras.models.clone_model(model, call_function=call))
+    return with_weights_of(model, keras.models.clone_model(model, call_function=call))
 
 
 def own(block, gate):
@@ -83,7 +83,7 @@ def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 100) -> ke
         measured = isinstance(layer, layers.BatchNormalization)
         return layer(*args, **kwargs, training=True) if measured else layer(*args, **kwargs)
 
-    observer = _with_weights_of(model, keras.models.clone_model(model, call_function=call))
+    observer = with_weights_of(model, keras.models.clone_model(model, call_function=call))
     norms = [layer for layer in observer.layers if isinstance(layer, layers.BatchNormalization)]
     for norm in norms:
         norm.trainable = True  # a frozen one would not look at the batch
@@ -91,7 +91,7 @@ def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 100) -> ke
         for norm in norms:
             norm.momentum = count / (count + 1)  # then the moving average is the plain mean over the batches so far
         observer(part)
-    return _with_weights_of(observer, keras.models.clone_model(model))
+    return with_weights_of(observer, keras.models.clone_model(model))
 
 
 # ---------------------------------------------------------------- helpers
@@ -107,8 +107,8 @@ def _parts(images, batch):
     return np.array_split(images, -(-len(images) // batch))
 
 
-def _with_weights_of(model, copy):
-    """`copy` with the weights of the layers of the same name: its layers may stand in another order."""
+def with_weights_of(model, copy):
+    """`copy` with the weights of the model's layers of the same names: its layers may stand in another order."""
     for layer in model.layers:
         if layer.weights:  # an input may be called otherwise
             copy.get_layer(layer.name).set_weights(layer.get_weights())

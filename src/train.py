@@ -7,12 +7,10 @@ r"""One training script for one CPU, several devices and several machines.
 
 A run that was killed continues when the same command is given again, on as many devices or machines as there are now.
 `--devices` beyond the GPUs of this machine are simulated on its CPU. Machines share the folder `--out`, and stop at
-once if they find different settings or checkpoints; instead of `--workers` and `--index` the variable TF_CONFIG may
-be set, as cloud services do. TPUs are not covered: `tf.distribute.TPUStrategy` could not be tried.
+once if they find different settings or checkpoints; TF_CONFIG may take the place of `--workers` and `--index`. No TPUs.
 
-The engine is `tf.distribute`, which comes with TensorFlow. Keras holds the model, a strategy copies it to every device
-(a replica) and sums the gradients after each step. `keras.distribution` on JAX was tried too: it needs one package
-more, and on a CPU it compiled for over a minute just to build a network that TensorFlow builds in about a second.
+The engine is `tf.distribute`, which comes with TensorFlow: a strategy copies the model to every device (a replica) and
+sums the gradients after each step. `keras.distribution` on JAX was tried; on a CPU it took a minute to build a network.
 
 - *Data.* The global batch is `--batch`, however many replicas share it. The order of images, their mirroring and
   shifts are drawn from the seed and the epoch; each process keeps the indices of its own share: nothing is read twice.
@@ -51,6 +49,7 @@ from export import fuse
 from machines import refuse_differences, share, strategy_of
 from mini import SMALL, mini
 from recipe import epoch_order, mirror, progress, schedule, shift
+from surgery import with_weights_of
 
 DATASETS = {"cifar10": cifar10, "fashion_mnist": fashion_mnist}
 BASE_BATCH = 256  # images that `--rate` is meant for, as in tensorflow/tpu models/official/efficientnet/main.py
@@ -175,6 +174,7 @@ class Trainer:
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized, layer.momentum = self.replicas > 1, self.args.norm_momentum
+        self.plain = self.model  # whose file any `EfficientNet` of this shape loads
         if self.replicas == 1:  # a step takes two thirds of the time; statistics of several devices need Keras's own
             self.model = fuse(self.model)
         decay = self.args.decay or None
@@ -392,7 +392,7 @@ def finish(trainer, folder, speed):
         rows.append(dict(step=step + 1, loss=f"{loss:.6f}", rate=f"{float(trainer.schedule(step)):.6g}"))
     write_rows(folder / "curve.csv", rows)
     part = folder / "part.weights.h5"
-    trainer.model.save_weights(part)
+    with_weights_of(trainer.model, trainer.plain).save_weights(part)
     os.replace(part, folder / "final.weights.h5")
     result = dict(top1=trainer.top1, images_per_second=round(speed, 1) or None, replicas=trainer.replicas)
     text = json.dumps(result | dict(settings=settings_of(trainer.args)), indent=1)

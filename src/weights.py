@@ -29,7 +29,7 @@ LITE_SHA256 = {  # of the files that tools/convert_lite.py writes; only lite0 is
     "lite2": "2edf5d47c2a74d0ae175a13479bc9b5fe900b4581f51dfd1c8385ceda415fee4",
 }
 # of data/small.npz, which tools/pack_small.py writes
-SMALL_SHA256 = "295e55eaa62efe590945bd2cd1b226367d49833ca329e626740c22ccf41ec11f"
+SMALL_SHA256 = "fcc267ff6e19749fe48f3f8892ca5a0730ada05cd45d81de0cf3bb0da4da4a0e"
 KERAS_URL = "https://storage.googleapis.com/keras-applications/"
 KERAS_MD5 = {  # with and without the top: WEIGHTS_HASHES in keras/src/applications/efficientnet.py (Keras 3.15.1)
     "b0": ("902e53a9f72be733fc0bcb005b3ebbac", "50bc09e76180e00e4465e1a485ddc09d"),

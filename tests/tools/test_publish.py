@@ -128,7 +128,7 @@ def test_answers_stand_folded_and_once_more_at_the_end_for_paper(pages):
         folded = [a for a in pages[lesson.number].all("details") if a.get("class") == "answer"]
         assert len(folded) == len(asked)
     end = pages["04"].text.partition("Answers to the predictions")[2]
-    assert "More: 2.58 times" in end and "Only 224" in end
+    assert "B2 needs 2.58 times" in end and "Only 224" in end
 
 
 @pytest.mark.parametrize(

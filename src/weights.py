@@ -76,7 +76,7 @@ def small() -> keras.Model:
     data/README.md has the command that trained it, and its accuracy.
     Raises, in one line, FileNotFoundError or ValueError for a file that is missing or damaged.
     """
-    path = _verified(DATA / "small.npz", SMALL_SHA256, "`git checkout data/small.npz`")
+    path = _verified(DATA / "small.npz", SMALL_SHA256, "`git checkout data/small.npz` brings it")
     model = EfficientNet(SMALL, classes=10)
     _assign(model, _read(path), f"{str(path)!r} does not fit mini.SMALL")
     return model
@@ -136,16 +136,17 @@ def lite_path(variant: str) -> Path:
 
 
 def _converted(variant):
-    return _verified(lite_path(variant), LITE_SHA256[variant], f"`python tools/convert_lite.py {variant}`")
+    make = f"`python tools/convert_lite.py {variant}` makes it"
+    return _verified(lite_path(variant), LITE_SHA256[variant], f"{make}, or give the file with path=")
 
 
 def _verified(path, sha256, remedy):
     """`path`, if the file is there and what it should be; `remedy` brings it back."""
     if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r} is missing; {remedy} brings it.")
+        raise FileNotFoundError(f"{str(path)!r} is missing; {remedy}.")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != sha256:
-        raise ValueError(f"{str(path)!r} is damaged: sha256 {found}, expected {sha256}; {remedy} brings it anew.")
+        raise ValueError(f"{str(path)!r} is damaged: sha256 {found}, expected {sha256}; {remedy}.")
     return path
 
 

@@ -239,13 +239,13 @@ def test_a_changed_setting_is_refused_in_one_line(folder, unbroken, capsys):
     assert "--batch is 50" in line and "begun with 100" in line and line.count("\n") == 1
 
 
-def test_a_run_killed_while_it_writes_its_weights_is_not_finished(tmp_path):
-    class Model:
-        def save_weights(self, path):
-            raise KeyboardInterrupt
+def test_a_run_killed_while_it_writes_its_weights_is_not_finished(tmp_path, monkeypatch):
+    def killed(path):
+        raise KeyboardInterrupt
 
     trainer = trainer_of(tmp_path)
-    trainer.top1, trainer.model = [50.0], Model()
+    trainer.top1 = [50.0]
+    monkeypatch.setattr(trainer.plain, "save_weights", killed)
     with pytest.raises(KeyboardInterrupt):
         train.finish(trainer, tmp_path, 1.0)
     assert not (tmp_path / "result.json").exists()  # else the same command would take it for finished

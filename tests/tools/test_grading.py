@@ -81,18 +81,18 @@ CLASS = {
         one(e_1=solved("02.1").replace("se_params", "mine")),
         ["right"] + [STUB] * 3,
     ),
-    "cells gone.ipynb": (notebook(solved("02.2")), ["missing", "right", "missing", "missing"]),
+    "cells gone.ipynb": (notebook(solved("02.3")), ["missing", "missing", "right", "missing"]),
     "syntax.ipynb": (one(e_1=solved("02.1", "max(1,", "max(1")), ["syntax error"] + [STUB] * 3),
     "helper.ipynb": (
         lesson(
             "02",
-            "def sigmoid(x):\n    return 1 / (ONE + np.exp(-x))\n\nONE = 1",
-            e_2=solved("02.2", "1 / (1 + np.exp(-mixed))", "sigmoid(mixed)"),
+            "def upright(x):\n    return ONE * x[:, None]\n\nONE = 1",
+            e_3=solved("02.3", "gate[:, None]", "upright(gate)"),
         ),
-        [STUB, "right", STUB, STUB],
+        [STUB, STUB, "right", STUB],
     ),
     "lambda and magic.ipynb": (
-        lesson("02", "%matplotlib inline\n!ls\nse_share = lambda ratio, size: ratio / size**2"),
+        lesson("02", "%matplotlib inline\n!ls\nfold_gate = lambda gate, project: gate[:, None] * project"),
         [STUB, STUB, "right", STUB],
     ),
     "answer above the stub.ipynb": (notebook(EXERCISES["02.1"].solution, cell("02.1")), ["right"] + ["missing"] * 3),
@@ -193,7 +193,7 @@ def test_the_table_has_a_row_for_each_file_and_no_formula(graded):
     row = next(row for row in rows if row["file"] == "helper.ipynb")
     assert row == {
         **dict(file="helper.ipynb", lesson="02", right=1, of=4, problem=""),
-        **{"exercise 1": STUB, "exercise 2": "right", "exercise 3": STUB, "exercise 4": STUB, "exercise 5": ""},
+        **{"exercise 1": STUB, "exercise 2": STUB, "exercise 3": "right", "exercise 4": STUB, "exercise 5": ""},
     }
 
 
@@ -204,7 +204,7 @@ def outcome(monkeypatch, tmp_path, work):
     """How a notebook of lesson 02 is marked whose process does this instead."""
     monkeypatch.setattr(grading, "work", work)
     monkeypatch.setattr(grading, "PATIENCE", 2)
-    entries = [EXERCISES["02.1"], EXERCISES["02.2"]]
+    entries = [EXERCISES["02.1"], EXERCISES["02.3"]]
     runner = grading.Runner(seconds=1)
     return [grading.judge(*outcome) for outcome in runner.run([str(tmp_path / "trace")], entries)]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 
 from execute import normalise
-from lesson_form import readable
+from lesson_form import count_words
 from lint import CHECK_CALL
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -314,7 +314,7 @@ def minutes(notebook):
             if heading:
                 sections.append([heading[1].strip(), 0.0, 0, 0])
             section = sections[-1]
-            section[1] += 0 if section[0] == "References" else len(readable(cell.source).split()) / 200
+            section[1] += 0 if section[0] == "References" else count_words(cell.source) / 200
             section[2] += "<summary>Answer" in cell.source
             continue
         numbers = [number for number in CHECK_CALL.findall(cell.source) if number in EXERCISES]

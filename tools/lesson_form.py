@@ -55,9 +55,8 @@ def form_of(cells):
     form, code = Form(0, 0, [], 0, []), []
     for cell in before_the_exercises(cells):
         if cell.cell_type == "markdown":
-            text = readable(cell.source)
-            form.words += len(re.findall(WORD, text))
-            form.brackets += text.count("(")
+            form.words += count_words(cell.source)
+            form.brackets += readable(cell.source).count("(")
         else:
             code.append(cell)
     for cell in code[2:]:
@@ -75,6 +74,11 @@ def before_the_exercises(cells):
             break
         kept.append(cell)
     return kept
+
+
+def count_words(source):
+    """Words and numbers of Markdown, as far as one reads them."""
+    return len(re.findall(WORD, readable(source)))
 
 
 def readable(source):

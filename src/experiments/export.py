@@ -35,9 +35,9 @@ import numpy as np
 import export
 from architecture import EfficientNet
 from converters import quiet
-from datasets import PHOTOS, cifar10, photo
+from datasets import PHOTOS, cifar10, enlarge, photo
 from experiments.clock import machine, ratios, speeds, summary, take_turns
-from experiments.loop import in_parts, resized
+from experiments.loop import in_parts
 from experiments.table import fill_at_once
 from surgery import recalibrated
 from weights import pretrained, small
@@ -79,7 +79,7 @@ def classifier(images=None):
     (x, y), _ = cifar10()
     body = pretrained("lite0", include_top=False, resolution=JUDGED_AT)
     body = keras.Model(body.input, keras.layers.GlobalAveragePooling2D()(body.output))
-    features = in_parts(export.compiled(body), resized(x[:images], JUDGED_AT), 100)
+    features = in_parts(export.compiled(body), enlarge(x[:images], JUDGED_AT), 100)
     predictions = keras.layers.Dense(10, activation="softmax", name="predictions")
     model = keras.Model(body.input, predictions(body.output), name="cifar10_classifier")
     predictions.set_weights(linear_head(features, y[:images]))
@@ -105,7 +105,7 @@ def photos(size):
 
 def calibration(size):
     """Images for the ranges of 8 bits, float32 (n, size, size, 3), pixels 0 to 255."""
-    return np.concatenate([resized(cifar10()[0][0][:CALIBRATION], size), photos(size)]).astype("float32")
+    return np.concatenate([enlarge(cifar10()[0][0][:CALIBRATION], size), photos(size)]).astype("float32")
 
 
 # ---------------------------------------------------------------- formats
@@ -191,7 +191,7 @@ def judge(network, images=None):
         return {}
     model = classifier(images) if network == "lite0" else small()
     x, y = (part[:images] for part in cifar10()[1])
-    x = resized(x, model.input_shape[1])
+    x = enlarge(x, model.input_shape[1])
     guesses = {name: in_parts(run, x, 100).argmax(-1) for name, (run, _) in runners(model).items()}
     return {name: compared(guess, guesses["Keras"], y) for name, guess in guesses.items()}
 

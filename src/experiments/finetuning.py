@@ -30,8 +30,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from datasets import cifar10, measured
-from experiments.loop import compile_for, in_parts, resized, restart, train
+from datasets import cifar10, enlarge, measured
+from experiments.loop import compile_for, in_parts, restart, train
 from experiments.table import fill, written
 from export import compiled, fold, fuse
 from recipe import mirror, schedule, shift
@@ -78,7 +78,7 @@ def features(resolution, full=True):
     """
     run, (train_set, validation, _) = compiled(fold(body_of(resolution))), images(full)
     sets = (train_set[0], train_set[0][:, :, ::-1], validation[0])
-    found = [in_parts(lambda part: run(resized(part, resolution)), each, 100) for each in sets]
+    found = [in_parts(lambda part: run(enlarge(part, resolution)), each, 100) for each in sets]
     mean, std = found[0].mean(0), found[0].std(0)
     std = np.maximum(std, 0.1 * std.mean())  # a feature that is nearly constant must not be blown up
     return [(each - mean) / std for each in found], mean, std
@@ -133,12 +133,12 @@ def run(resolution, unfrozen, norm, augmented, optimizer, epochs, rate, seed, fu
 
         def pick(chosen, mirrored):
             if augmented == "no":
-                return resized(x[chosen], resolution)
+                return enlarge(x[chosen], resolution)
             drawn = offsets.integers(-most, most, (len(chosen), 2), endpoint=True)
-            return shift(mirror(resized(x[chosen], resolution), mirrored), drawn)
+            return shift(mirror(enlarge(x[chosen], resolution), mirrored), drawn)
 
         label = f"{resolution} px, {unfrozen}, norm {norm}, augmented {augmented}, {optimizer}, seed {seed}"
-        validation = resized(x_validation, resolution), y_validation
+        validation = enlarge(x_validation, resolution), y_validation
         found = train(model, pick, y, validation, epochs, seed, BATCH, label)
     row = dict(curve=written(found["curve"]), train_curve=written(found["train_curve"]))
     row |= tested(model, resolution, x_test, y_test)
@@ -151,7 +151,7 @@ def run(resolution, unfrozen, norm, augmented, optimizer, epochs, rate, seed, fu
 
 def tested(model, resolution, x, y):
     """Top-1 and balanced accuracy in % on images of 32 pixels, a dict."""
-    right = in_parts(compiled(model), resized(x, resolution), 100).argmax(-1) == y
+    right = in_parts(compiled(model), enlarge(x, resolution), 100).argmax(-1) == y
     recalls = [right[y == label].mean() for label in np.unique(y)]
     return dict(top1=round(100 * float(right.mean()), 2), balanced=round(100 * float(np.mean(recalls)), 2))
 

@@ -4,7 +4,6 @@ import time
 
 import keras
 import numpy as np
-from PIL import Image
 
 from experiments.table import written
 from recipe import epoch_order, mirror, progress
@@ -60,11 +59,16 @@ def in_parts(run, x, most):
     return np.concatenate([run(part) for part in np.array_split(x, -(-len(x) // most))])
 
 
-def resized(x, size):
-    """Images (n, h, w, 3), uint8, at size x size pixels by Pillow's bicubic filter; still 0 to 255."""
-    if x.shape[1] == size:
+def shrink(x, size):
+    """Images (n, h, w, channels), uint8, made smaller with an antialiasing filter."""
+    if size == x.shape[1]:
         return x
-    return np.stack([np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)) for image in x])
+
+    def smaller(part):
+        found = keras.ops.image.resize(part, (size, size), antialias=True)
+        return np.asarray(keras.ops.round(keras.ops.clip(found, 0, 255)), "uint8")
+
+    return in_parts(smaller, x, 5000)
 
 
 def compile_for(model, optimizer, norm_momentum=None):

@@ -29,28 +29,19 @@ from functools import cache
 import keras
 import numpy as np
 
-from architecture import Baseline, EfficientNet, Scale, Stage, plan
+from architecture import EfficientNet, Scale, Stage, plan
 from datasets import cifar10, measured
-from experiments.compound import shrink
-from experiments.loop import compile_for, guess, restart, train
+from experiments.loop import compile_for, guess, restart, shrink, train
 from experiments.table import fill, written
 from export import fuse
+from mini import mini
 from recipe import mirror, schedule, shift
 
 STAGES = (
     Stage(expand=4, kernel=3, stride=2, filters=16, repeats=5),
     Stage(expand=4, kernel=3, stride=2, filters=40, repeats=5),
 )
-BASE = Baseline(
-    stages=STAGES,
-    stem_filters=8,
-    stem_stride=1,
-    top_filters=160,
-    divisor=1,
-    stochastic_depth=0.0,
-    mean=(127.5,) * 3,
-    std=(64.0,) * 3,
-)
+BASE = mini(stages=STAGES, stem_filters=8, stem_stride=1)
 SHAPES = ("depth", "width", "resolution", "compound")
 BUILT = {  # multiple of the base's MACs -> shape -> depth, width, pixels
     1: dict(base=(1, 1, 16)),

@@ -98,3 +98,12 @@ def test_a_guess_is_the_most_likely_class(eager):
     x = np.random.default_rng(0).uniform(0, 1, (30, 8, 8, 3)).astype("float32")
     expected = np.asarray(model(x, training=False)).argmax(-1)
     assert loop.guess(model, x, batch=7).tolist() == expected.tolist()
+
+
+def test_images_are_shrunk_by_averaging_and_never_enlarged():
+    x = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1)).astype("uint8")
+    smaller = loop.shrink(x, 14)
+    assert smaller.shape == (20, 14, 14, 1) and smaller.dtype == np.uint8
+    assert np.abs(smaller.mean(axis=(1, 2, 3)) - x.mean(axis=(1, 2, 3))).max() < 3
+    assert smaller.std() < 0.7 * x.std()  # picking every other pixel would keep the noise
+    assert np.array_equal(loop.shrink(x, 28), x)

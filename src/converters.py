@@ -36,24 +36,7 @@ def frozen(graph: keras.Model, batch: int | None = None):
 
     spec = tf.TensorSpec((batch, *graph.inputs[0].shape[1:]), graph.inputs[0].dtype)
     call = tf.function(lambda images: graph(images, training=False), autograph=False)
-    return _without_gradients(convert_variables_to_constants_v2(call.get_concrete_function(spec)))
-
-
-def _without_gradients(call):
-    """The same function without IdentityN: TensorFlow wraps what has a gradient of its own, as silu, and fuses none."""
-    from tensorflow.python.eager.wrap_function import function_from_graph_def
-
-    definition, sources = call.graph.as_graph_def(), {}
-    for node in definition.node:
-        if node.op == "IdentityN":
-            names = [node.name, *(f"{node.name}:{i}" for i in range(1, len(node.input)))]
-            sources |= zip(names, node.input)
-    for node in definition.node:
-        for i, source in enumerate(node.input):
-            while source in sources:
-                source = sources[source]
-            node.input[i] = source
-    return function_from_graph_def(definition, [call.inputs[0].name], [call.outputs[0].name])
+    return convert_variables_to_constants_v2(call.get_concrete_function(spec))
 
 
 def onnx(graph: keras.Model) -> bytes:

@@ -48,16 +48,6 @@ def test_another_backend_is_named(monkeypatch):
         converters.tensorflow_module()
 
 
-def test_the_wrapper_of_a_gradient_of_its_own_is_gone():
-    """TensorFlow fuses swish with the convolution before it only without."""
-    image = layers.Input((4, 4, 3))
-    model = keras.Model(image, layers.Activation("silu")(layers.Activation("silu")(layers.Conv2D(2, 3)(image))))
-    frozen, x = converters.frozen(model), np.random.default_rng(0).normal(size=(5, 4, 4, 3)).astype("float32")
-    found = [node.op for node in frozen.graph.as_graph_def().node]
-    assert "IdentityN" not in found and found.count("Sigmoid") == 2
-    np.testing.assert_allclose(frozen(keras.ops.convert_to_tensor(x))[0], model(x), rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.extras
 def test_an_onnx_file_takes_any_number_of_images_and_turns_them_first():
     onnx = pytest.importorskip("onnx")

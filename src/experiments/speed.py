@@ -40,6 +40,7 @@ from recipe import epoch_order
 
 FAMILY = [f"b{i}" for i in range(8)]
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
+COLUMNS = ("work", "ratio_median", "ratio_low", "ratio_high", "wanted", "ms_peer", "ms_ours", "rounds")
 ROUNDS = 15
 EPOCHS, PHOTOS, SIZE = 20, 2000, 96  # of the head; as lesson 06 trains
 SHARED = 4  # epochs of fine-tuning that use the same maps, as lesson 06 trains on 2,000 photos
@@ -91,7 +92,7 @@ def counting(rounds):
 
 def building(names, rounds):
     work = f"build {names[0]}" if len(names) == 1 else "build all eight"
-    return row(work, 1 / 0.6, lambda: list(map(of_keras, names)), lambda: list(map(EfficientNet, names)), rounds)
+    return row(work, 1.67, lambda: list(map(of_keras, names)), lambda: list(map(EfficientNet, names)), rounds)
 
 
 def inference(batch, rounds):
@@ -223,12 +224,12 @@ def devices():
 
 
 def measure(rounds=ROUNDS):
-    """Every row, in one run."""
+    """Every row, in one run, with every column."""
     slow = max(1, rounds // 5)
     rows = [counting(rounds), building(["b0"], rounds), building(["b7"], slow), building(FAMILY, slow)]
     rows += [*inference(1, rounds), *inference(16, rounds)]
     rows += [training(224, 16, rounds), training(64, 32, rounds), head(PHOTOS, slow), last_blocks(PHOTOS, slow)]
-    return rows + devices()
+    return [dict.fromkeys(COLUMNS) | each for each in rows + devices()]
 
 
 def trial():

@@ -5,54 +5,19 @@ r"""EfficientNet (Tan & Le 2019, arXiv:1905.11946): Table 1 -> plan -> costs -> 
 
 The shape arithmetic exists once, in `plan`: it works out every layer on paper. The Keras model is built from the
 plan, and parameters and multiply-adds (MACs, the paper's "FLOPS") are counted from the plan, so they cannot disagree.
-Layers carry the names of `keras.applications`. Only `keras` is imported: TensorFlow, JAX and torch run this file.
+Layers carry the names of `keras.applications`. It needs `keras` only: TensorFlow, JAX and torch run this file.
 """
 
 import math
 import sys
 from dataclasses import dataclass
 from itertools import chain, groupby
-from numbers import Integral, Real
+from numbers import Integral
 
 import keras
 from keras import layers
 
-
-def require(condition, name, value, allowed):
-    """Raises ValueError, in one line, unless `condition` holds: what was wrong, and what is allowed."""
-    if not condition:
-        shown = " ".join(repr(value).split())
-        raise ValueError(f"{name} is {shown if len(shown) < 400 else shown[:400] + '...'}; allowed: {allowed}.")
-
-
-def is_number(value, kind=Real):
-    """Whether a value is a finite number, or a whole one if `kind` is Integral."""
-    return isinstance(value, kind) and not isinstance(value, bool) and abs(value) < math.inf
-
-
-# Kinds of numbers: in words, and as a test. Beyond their limits no network was ever near, and floats overflow
-WHOLE = "a whole number from 1 to 1,000,000", lambda value: is_number(value, Integral) and 0 < int(value) <= 10**6
-FACTOR = "a number above 0, at most 1,000,000", lambda value: is_number(value) and 0 < value and int(value) <= 10**6
-RATIO = "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
-RATE = "a number from 0 up to, not including, 1", lambda value: is_number(value) and 0 <= value < 1
-MOST_BLOCKS = 10_000
-
-
-def require_kind(kind, **values):
-    """Raises ValueError, in one line, unless each of the named values is of its kind."""
-    allowed, fits = kind
-    for name, value in values.items():
-        require(fits(value), name, value, allowed)
-
-
-def require_fields(owner, names, kind):
-    """Raises ValueError, in one line, unless each of the named fields is of its kind."""
-    for name in names:
-        value = getattr(owner, name)
-        require_kind(kind, **{name: value})
-        if hasattr(value, "item"):  # a NumPy number: one of 8 bits would overflow
-            object.__setattr__(owner, name, value.item())
-
+from arguments import FACTOR, RATE, RATIO, WHOLE, is_number, require, require_fields, require_kind
 
 # ---------------------------------------------------------------- Table 1
 
@@ -184,6 +149,8 @@ def round_repeats(repeats, depth):
 
 
 # ---------------------------------------------------------------- the plan
+
+MOST_BLOCKS = 10_000
 
 
 @dataclass(slots=True)  # not frozen: that takes four times as long, and the plans of B0 to B7 have 1,300 of them

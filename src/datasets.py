@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from architecture import is_number, require
+from arguments import is_number, require
 from atomic import read_rows
 
 DATA = Path(__file__).resolve().parent.parent / "data"

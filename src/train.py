@@ -41,7 +41,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from architecture import VARIANTS, EfficientNet, Scale, find_scale, require
+from architecture import VARIANTS, EfficientNet, Scale, find_scale
+from arguments import require
 from atomic import locked, write_atomically, write_rows
 from closed_output import ends_quietly
 from datasets import cifar10, fashion_mnist

@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
-from architecture import plan, require
+from architecture import plan
+from arguments import require
 from atomic import write_atomically
 from weights import lite_path
 

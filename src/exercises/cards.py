@@ -30,7 +30,8 @@ from functools import cache, cached_property
 import keras
 import numpy as np
 
-from architecture import Baseline, Conv, Scale, Stage, compound_scale, plan, require
+from architecture import Baseline, Conv, Scale, Stage, compound_scale, plan
+from arguments import require
 from exercises.answers import Raised, attempt, define, same_parts
 from exercises.slips import slips
 

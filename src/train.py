@@ -44,7 +44,7 @@ import tensorflow as tf
 from architecture import VARIANTS, EfficientNet, Scale, find_scale
 from arguments import require
 from atomic import locked, write_atomically, write_rows
-from closed_output import ends_quietly
+from command import ends_quietly
 from datasets import cifar10, fashion_mnist
 from export import fuse
 from machines import refuse_differences, share, strategy_of

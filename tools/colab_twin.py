@@ -1,4 +1,4 @@
-"""Renews constraints-colab.txt, Colab's own versions of what the series uses, from what `pip freeze` says there.
+"""Renews .ci/colab.txt, Colab's own versions of what the series uses, from what `pip freeze` says there.
 
     python tools/colab_twin.py FREEZE DATE PYTHON      a file, 2026-08-19, 3.13
 
@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
 from command import fails_in_one_line
 
-CONSTRAINTS = ROOT / "constraints-colab.txt"
+CONSTRAINTS = ROOT / ".ci" / "colab.txt"
 # what can change an output of ours; the rest follows from these
 NAMES = ["h5py", "ipykernel", "ipython", "ipywidgets", "keras", "matplotlib", "nbconvert", "nbformat", "notebook"]
 NAMES += ["numpy", "pillow", "scipy", "tensorflow"]
@@ -47,8 +47,8 @@ def constraints(freeze, date, python):
 
 @fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
-    """Writes constraints-colab.txt. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Renews constraints-colab.txt from what `pip freeze` says on Colab.")
+    """Writes .ci/colab.txt. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Renews .ci/colab.txt from what `pip freeze` says on Colab.")
     parser.add_argument("freeze", type=Path, help="a file with what `pip freeze` prints there")
     parser.add_argument("date", help="when it was published, as 2026-08-19")
     parser.add_argument("python", help="Colab's Python, as 3.13")

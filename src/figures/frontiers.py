@@ -1,5 +1,7 @@
 """Charts of accuracy against cost: frontiers of several tables, speeds, and one network's accuracies."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -116,6 +118,9 @@ def draw_speeds(families, times, title):
     return fig
 
 
+NAME_COLUMNS = 42  # letters of a name in a line
+
+
 def draw_ladder(values, xlabel, title, marked=()):
     """Draws one dot for each of `values`, a dict of name -> number, in a row of its own, with the number beside it.
 
@@ -128,7 +133,7 @@ def draw_ladder(values, xlabel, title, marked=()):
         ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=COLORS["accent"], mew=2)
         beside = dict(textcoords="offset points", va="center", weight="bold")
         ax.annotate(f"{value:.1f}", (value, -i), (12, 0), color=COLORS["accent"], **beside)
-    ax.set_yticks([-i for i in range(len(values))], list(values))
+    ax.set_yticks([-i for i in range(len(values))], [textwrap.fill(name, NAME_COLUMNS) for name in values])
     ax.set_ylim(-len(values) + 0.4, 0.6)
     ax.margins(x=0.15)
     ax.tick_params(axis="y", length=0)

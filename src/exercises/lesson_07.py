@@ -49,11 +49,8 @@ def round_trip(r, scale, zero):
 ✗ + zero, -128, 127) -> , -128, 127) + zero # clip after the zero point is added
 ✗ np.clip(np.round(r / scale) + zero, -128, 127) -> (np.round(r / scale) + zero).astype(int).astype(np.int8)
   # astype(np.int8) starts again at the other end: clip first
-✗ -128, 127) -> -128, 127).astype(np.int8); q - zero -> q - np.int8(zero)
-  # q - zero needs more than 8 bits: q.astype(int)
 ✗ scale * (q - zero) -> scale * q # on the way back the zero point must be subtracted first
 ✗ scale * (q - zero) -> scale * q - zero # subtract the zero point first, then multiply
-✗ scale * (q - zero) -> r # those are the numbers from before; the integers stand for others
 ✗ scale * (q - zero) -> (q - zero) / scale # multiply by the scale on the way back
 ✗ return q, back -> return back, q # the two are the other way round, integers first
 ✓ inside the range no number is off by more than half a scale; outside, it is cut off.

@@ -181,21 +181,9 @@ def last_blocks(images, rounds):
 
 
 def images_per_second(folder, *options):
-    """What `train.py` reports of a short run, on `options`: one list of them for each process."""
-    command = [
-        sys.executable,
-        str(TRAIN),
-        "cifar10",
-        "--batch",
-        "128",
-        "--epochs",
-        "2",
-        "--every",
-        "5",
-        "--out",
-        folder,
-    ]
-    started = [subprocess.Popen(command + more, stdout=subprocess.DEVNULL) for more in options]
+    """What `train.py` reports of a short run. `options`: a text of them for each process."""
+    command = [sys.executable, str(TRAIN), *"cifar10 --batch 128 --epochs 2 --every 5 --out".split(), folder]
+    started = [subprocess.Popen([*command, *more.split()], stdout=subprocess.DEVNULL) for more in options]
     if any([process.wait() for process in started]):
         raise RuntimeError(f"train.py {options} failed")
     return json.loads((Path(folder) / "result.json").read_text(encoding="utf-8"))["images_per_second"]
@@ -210,8 +198,8 @@ def free_port():
 def devices():
     """`train.py` on 1, 2, 4 simulated devices and in two processes, one run each."""
     workers = ",".join(f"127.0.0.1:{free_port()}" for _ in range(2))
-    runs = {f"{count} devices": [["--devices", str(count)]] for count in (1, 2, 4)}
-    runs["2 processes"] = [["--workers", workers, "--index", str(index)] for index in range(2)]
+    runs = {f"{count} devices": [f"--devices {count}"] for count in (1, 2, 4)}
+    runs["2 processes"] = [f"--workers {workers} --index {index}" for index in range(2)]
     rows, alone = [], None
     for name, options in runs.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -233,15 +221,8 @@ def measure(rounds=ROUNDS):
 
 def trial():
     """Every kind of row at its smallest."""
-    for found in (
-        counting(1),
-        building(["b0"], 1),
-        *inference(1, 1),
-        training(32, 2, 1),
-        head(64, 1),
-        last_blocks(64, 1),
-    ):
-        print(found)
+    rows = [counting(1), building(["b0"], 1), *inference(1, 1), training(32, 2, 1), head(64, 1), last_blocks(64, 1)]
+    print(*rows, sep="\n")
 
 
 def main(quick=False):

@@ -37,9 +37,8 @@ def draw_frontiers(panels, xlabel, ylabel, title, note="", family="EfficientNet"
         ax.set_title(heading, size=14, pad=7)
         ax.tick_params(labelleft=column == 0, labelbottom=line == lines - 1)
     fig.text(LEFT / width, 1 - 0.18 / height, title, size=17, weight="bold", va="top")
-    fig.text(
-        LEFT / width, 1 - 0.56 / height, " · ".join(filter(None, [KEY.format(family), note])), va="top", **canvas.NOTE
-    )
+    key = f"{KEY.format(family)} · {note}" if note else KEY.format(family)
+    fig.text(LEFT / width, 1 - 0.56 / height, key, va="top", **canvas.NOTE)
     middle = (LEFT + width - RIGHT) / 2 / width
     fig.text(middle, 0.2 / height, xlabel, ha="center", size=13)
     fig.text(0.2 / width, (BOTTOM + lines * (HIGH + ABOVE) / 2) / height, ylabel, va="center", rotation=90, size=13)
@@ -82,34 +81,24 @@ def draw_speeds(families, times, title):
     fig, ax = plt.subplots(figsize=(10, 6))
     colours, names = colours_of(families), []
     for name, points in families.items():
-        x, speed = np.array([point[1:] for point in points]).T
+        labels, (x, speed) = [], np.array([point[1:] for point in points]).T
         y = x * speed / 1000
         ax.plot(x, y, ls="None", marker="o", ms=8, mec="white", color=colours[name], zorder=4)
         for i, (label, *_) in enumerate(points):
             if label:
                 ax.plot(x[i], y[i], ls="None", marker="o", ms=13, mec=COLORS["ink"], color=colours[name], zorder=5)
+                labels.append((label, x[i], y[i], dict(color=colours[name], weight="bold", size=12)))
         last = x.argmax()
-        names.append((name, x[last], y[last], dict(color=colours[name], weight="bold", size=13)))
-        names += [
-            (label, *xy, dict(color=colours[name], weight="bold", size=12))
-            for (label, *_), *xy in zip(points, x, y)
-            if label
-        ]
+        names += [(name, x[last], y[last], dict(color=colours[name], weight="bold", size=13)), *labels]
     ax.margins(0.12)
     log_scales(ax, "xy")
     low, high = ax.get_xlim()
     floor, ceiling = ax.get_ylim()
     for i, time in enumerate(times):
         ax.plot([low, high], [low / time, high / time], color=COLORS["muted"], lw=0.9, ls=(0, (4, 3)), marker="")
-        right = min(high, ceiling * time)
-        note = dict(color=COLORS["muted"], size=11.5, ha="right", va="bottom")
-        ax.annotate(
-            f"{time:g} ms" if i else f"equal time: {time:g} ms",
-            (right, right / time),
-            (-16, -14),
-            textcoords="offset points",
-            **note,
-        )
+        right, text = min(high, ceiling * time), f"{time:g} ms" if i else f"equal time: {time:g} ms"
+        look = dict(color=COLORS["muted"], size=11.5, ha="right", va="bottom", textcoords="offset points")
+        ax.annotate(text, (right, right / time), (-16, -14), **look)
     ax.set(xlim=(low, high), ylim=(floor, ceiling))
     ax.set(xlabel="MACs per image (billions, log scale)", ylabel="trillion MACs per second (log scale)")
     write_headline(ax, title)

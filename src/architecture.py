@@ -18,6 +18,7 @@ import keras
 from keras import layers
 
 from arguments import FACTOR, RATE, RATIO, WHOLE, is_number, require, require_fields, require_kind
+from command import fails_in_one_line
 
 # ---------------------------------------------------------------- Table 1
 
@@ -378,17 +379,14 @@ def _row(number, operator, first, last, parts, count):
     return f"{number:5}  {operator:13} {first.size:10} {last.filters:9} {count:7} {params:15,} {macs:16,}"
 
 
+@fails_in_one_line(ValueError)
 def main(arguments):
     """Prints the family, or the network that is named. Returns the exit status."""
-    try:
-        require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
-        if arguments and arguments[0] in ("-h", "--help"):
-            rows = ["usage: architecture.py [VARIANT]\n", __doc__.strip()]
-        else:
-            rows = _stages(arguments[0].lower()) if arguments else _family()
-    except ValueError as error:
-        print(f"architecture.py: {error}", file=sys.stderr)
-        return 2
+    require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
+    if arguments and arguments[0] in ("-h", "--help"):
+        rows = ["usage: architecture.py [VARIANT]\n", __doc__.strip()]
+    else:
+        rows = _stages(arguments[0].lower()) if arguments else _family()
     sys.stdout.write("\n".join(rows) + "\n")  # in one piece: `| head -1` may close the pipe after it
     return 0
 

@@ -56,7 +56,6 @@ DATASETS = {"cifar10": cifar10, "fashion_mnist": fashion_mnist}
 BASE_BATCH = 256  # images that `--rate` is meant for, as in tensorflow/tpu models/official/efficientnet/main.py
 SMALL_ONES = {"mini": Scale(1.0, 1.0, 32, 0.0, mini()), "small": SMALL}  # for images of 32 pixels
 FREE = ("out", "devices", "workers", "index", "every")  # may change when a run is continued
-ADDED = dict(shift=0, decay=0.0)  # settings that older checkpoints do not name
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -287,7 +286,6 @@ def read_checkpoint(path):
 
 def refuse_changes(before, args):
     """Raises Stop if a checkpoint, whose settings were `before`, is of another run."""
-    before = ADDED | before
     for name, value in settings_of(args).items():
         if before.get(name) != value:
             begun = f"{Path(args.out)} was begun with {before.get(name)}"

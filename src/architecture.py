@@ -151,9 +151,6 @@ def round_repeats(repeats, depth):
 
 # ---------------------------------------------------------------- the plan
 
-MOST_BLOCKS = 10_000
-
-
 @dataclass(slots=True)  # not frozen: that takes four times as long, and the plans of B0 to B7 have 1,300 of them
 class Conv:
     """A convolution on paper, with what follows it. `size` is its input's height and width; "same" padding throughout.
@@ -225,6 +222,9 @@ class Plan(Costs):
     def stages(self):
         """The blocks of each MBConv row of Table 1, a tuple of tuples."""
         return tuple(tuple(blocks) for _, blocks in groupby(self.blocks, key=lambda block: block.stage))
+
+
+MOST_BLOCKS = 10_000
 
 
 def plan(variant="b0", classes=1000, include_top=True):

@@ -151,6 +151,7 @@ def round_repeats(repeats, depth):
 
 # ---------------------------------------------------------------- the plan
 
+
 @dataclass(slots=True)  # not frozen: that takes four times as long, and the plans of B0 to B7 have 1,300 of them
 class Conv:
     """A convolution on paper, with what follows it. `size` is its input's height and width; "same" padding throughout.

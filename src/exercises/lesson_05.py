@@ -130,7 +130,6 @@ def overturning(table, missing, target):
     return answer
 ? Only networks that reach the target compete. Which of those in the table is the fastest?
 ? A missing row must do two things: reach the target, and be faster than the fastest so far.
-? fastest = min(ms for ms, top1 in table if top1 >= target), then ms < fastest and top1 >= target.
 > ([(2, 79), (3, 80), (5, 82)], [(1, 79), (2.5, 80), (2.5, 81), (4, 83), (3, 80)], 80),
   ([(1.0, 78.0), (2.0, 80.5)], [(0.5, 70.0), (1.5, 80.0), (3.0, 85.0)], 80),
   ([(0.2, 80.2), (0.3, 81.0)], [(0.25, 82.0), (0.19, 80.4), (0.1, 79.9)], 80),

@@ -33,7 +33,7 @@ import numpy as np
 
 import export
 from architecture import EfficientNet, Scale, plan
-from experiments.clock import compiled, take_turns
+from experiments.clock import compiled, ratios, take_turns
 from experiments.table import fill_at_once
 from features import split, views
 from recipe import epoch_order
@@ -48,10 +48,9 @@ SHARED = 4  # epochs of fine-tuning that use the same maps, as lesson 06 trains 
 def row(work, wanted, peer, ours, rounds):
     """Times two functions without arguments in turns. Returns a dict."""
     times = take_turns([peer, ours], rounds, 0.1, work)
-    low, median, high = (round(float(q), 3) for q in np.quantile(times[0] / times[1], (0.25, 0.5, 0.75)))
     ms_peer, ms_ours = (round(1000 * float(np.median(each)), 3) for each in times)
-    ratios = dict(ratio_median=median, ratio_low=low, ratio_high=high, wanted=wanted)
-    return dict(work=work) | ratios | dict(ms_peer=ms_peer, ms_ours=ms_ours, rounds=rounds)
+    found = dict(work=work) | ratios(*times, digits=3)
+    return found | dict(wanted=wanted, ms_peer=ms_peer, ms_ours=ms_ours, rounds=rounds)
 
 
 # ---------------------------------------------------------------- networks

@@ -99,12 +99,16 @@ class Exercise:
     def slips(self):
         """The same of each mistake in another right answer, where it fits in, and of the slips that anyone makes."""
         found = []
-        for other in self.rows["~"]:
-            for row in self.rows["✗"]:
-                edits, message = row.split(" # ")
-                with suppress(ValueError):
-                    found.append((self.edited(f"{other}; {edits}"), message))
+        for other, results in zip(self.rows["~"], self.right[1:]):
+            if not all(map(same_parts, results, self.right[0])):  # else the mistakes give the same, too
+                found += self._mistakes_in(other)
         return [*found, *slips(self.solution)]
+
+    def _mistakes_in(self, other):
+        for row in self.rows["✗"]:
+            edits, message = row.split(" # ")
+            with suppress(ValueError):
+                yield self.edited(f"{other}; {edits}"), message
 
     @property
     def others(self):

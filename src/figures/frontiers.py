@@ -81,8 +81,8 @@ def draw_speeds(families, times, title):
     fig, ax = plt.subplots(figsize=(10, 6))
     colours, names = colours_of(families), []
     for name, points in families.items():
-        labels, (x, speed) = [], np.array([point[1:] for point in points]).T
-        y = x * speed / 1000
+        x, speed = np.array([point[1:] for point in points]).T
+        y, labels = x * speed / 1000, []
         ax.plot(x, y, ls="None", marker="o", ms=8, mec="white", color=colours[name], zorder=4)
         for i, (label, *_) in enumerate(points):
             if label:

@@ -63,6 +63,3 @@ def test_ladder_says_each_number_and_marks_some():
     assert [name.replace("\n", " ") for name in names] == ["plain", "new", long] and "\n" in names[2]
     assert headline(fig) == "Training alone"
     check_layout(fig)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["plain", "new"]
-    assert headline(fig) == "Training alone"
-    check_layout(fig)

@@ -29,6 +29,8 @@ def fails_in_one_line(*errors):
         def run(*arguments):
             try:
                 return main(*arguments)
+            except BrokenPipeError:  # nobody reads: for `ends_quietly`
+                raise
             except errors as error:
                 line, *_ = [*str(error).splitlines(), type(error).__name__]
                 print(f"{Path(main.__code__.co_filename).name}: {line}", file=sys.stderr)

@@ -45,9 +45,9 @@ ci: ## all that a fresh machine runs, in an environment of its own
 	.ci/run
 
 colab: ## every notebook under Colab's own versions, in an environment of its own; PYTHON=python3.13
-	PIP_CONSTRAINT=constraints-colab.txt EXTRAS=0 TESTS=notebooks .ci/run
+	EXTRAS=0 TESTS=notebooks .ci/versions colab
 
-versions: ## the same on the lowest and the highest versions that the requirements admit, and on each list in .ci/
+versions: ## all of `make ci`, on the lowest and on the highest versions that the requirements admit
 	.ci/versions
 
 clean: ## remove caches and half-written files

@@ -5,54 +5,20 @@ r"""EfficientNet (Tan & Le 2019, arXiv:1905.11946): Table 1 -> plan -> costs -> 
 
 The shape arithmetic exists once, in `plan`: it works out every layer on paper. The Keras model is built from the
 plan, and parameters and multiply-adds (MACs, the paper's "FLOPS") are counted from the plan, so they cannot disagree.
-Layers carry the names of `keras.applications`. Only `keras` is imported: TensorFlow, JAX and torch run this file.
+Layers carry the names of `keras.applications`. It needs `keras` only: TensorFlow, JAX and torch run this file.
 """
 
 import math
 import sys
 from dataclasses import dataclass
 from itertools import chain, groupby
-from numbers import Integral, Real
+from numbers import Integral
 
 import keras
 from keras import layers
 
-
-def require(condition, name, value, allowed):
-    """Raises ValueError, in one line, unless `condition` holds: what was wrong, and what is allowed."""
-    if not condition:
-        shown = " ".join(repr(value).split())
-        raise ValueError(f"{name} is {shown if len(shown) < 400 else shown[:400] + '...'}; allowed: {allowed}.")
-
-
-def is_number(value, kind=Real):
-    """Whether a value is a finite number, or a whole one if `kind` is Integral."""
-    return isinstance(value, kind) and not isinstance(value, bool) and abs(value) < math.inf
-
-
-# Kinds of numbers: in words, and as a test. Beyond their limits no network was ever near, and floats overflow
-WHOLE = "a whole number from 1 to 1,000,000", lambda value: is_number(value, Integral) and 0 < int(value) <= 10**6
-FACTOR = "a number above 0, at most 1,000,000", lambda value: is_number(value) and 0 < value and int(value) <= 10**6
-RATIO = "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
-RATE = "a number from 0 up to, not including, 1", lambda value: is_number(value) and 0 <= value < 1
-MOST_BLOCKS = 10_000
-
-
-def require_kind(kind, **values):
-    """Raises ValueError, in one line, unless each of the named values is of its kind."""
-    allowed, fits = kind
-    for name, value in values.items():
-        require(fits(value), name, value, allowed)
-
-
-def require_fields(owner, names, kind):
-    """Raises ValueError, in one line, unless each of the named fields is of its kind."""
-    for name in names:
-        value = getattr(owner, name)
-        require_kind(kind, **{name: value})
-        if hasattr(value, "item"):  # a NumPy number: one of 8 bits would overflow
-            object.__setattr__(owner, name, value.item())
-
+from arguments import FACTOR, RATE, RATIO, WHOLE, is_number, require, require_fields, require_kind
+from command import fails_in_one_line
 
 # ---------------------------------------------------------------- Table 1
 
@@ -259,6 +225,9 @@ class Plan(Costs):
         return tuple(tuple(blocks) for _, blocks in groupby(self.blocks, key=lambda block: block.stage))
 
 
+MOST_BLOCKS = 10_000
+
+
 def plan(variant="b0", classes=1000, include_top=True):
     """Works out every layer of a network. `variant` is a name in VARIANTS or any Scale. Returns a Plan."""
     scale = find_scale(variant)
@@ -411,17 +380,14 @@ def _row(number, operator, first, last, parts, count):
     return f"{number:5}  {operator:13} {first.size:10} {last.filters:9} {count:7} {params:15,} {macs:16,}"
 
 
+@fails_in_one_line(ValueError)
 def main(arguments):
     """Prints the family, or the network that is named. Returns the exit status."""
-    try:
-        require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
-        if arguments and arguments[0] in ("-h", "--help"):
-            rows = ["usage: architecture.py [VARIANT]\n", __doc__.strip()]
-        else:
-            rows = _stages(arguments[0].lower()) if arguments else _family()
-    except ValueError as error:
-        print(f"architecture.py: {error}", file=sys.stderr)
-        return 2
+    require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
+    if arguments and arguments[0] in ("-h", "--help"):
+        rows = ["usage: architecture.py [VARIANT]\n", __doc__.strip()]
+    else:
+        rows = _stages(arguments[0].lower()) if arguments else _family()
     sys.stdout.write("\n".join(rows) + "\n")  # in one piece: `| head -1` may close the pipe after it
     return 0
 

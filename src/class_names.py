@@ -17,7 +17,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from architecture import require
+from arguments import require
 from atomic import write_atomically
 
 MEMBER = "classes.json"

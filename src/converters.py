@@ -14,7 +14,7 @@ from types import ModuleType
 import keras
 import numpy as np
 
-from architecture import require
+from arguments import require
 from start import native_log_off
 
 BATCH = "n"  # the dimension of an .onnx file that is the number of images

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from architecture import is_number, require
+from arguments import is_number, require
 from atomic import read_rows
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -143,20 +143,8 @@ def _eight_bits(image):
 # ---------------------------------------------------------------- a folder of photos, and class names
 
 
-def folder(path: PathLike, size: int, test: float = 0.2, seed: int = 0) -> tuple[Split, Split, tuple[str, ...]]:
-    """A folder of your own photos, with a folder for each class: ((x_train, y_train), (x_test, y_test), classes).
-
-    Reads as `album` does, and warns and raises as it does. Of each class a share of `test`, at least one photo and
-    never all, is drawn for the test; `seed` decides which, and the order.
-    """
-    require(is_number(test) and 0 < test < 1, "test", test, "a share between 0 and 1")
-    require(is_number(seed, Integral) and seed >= 0, "seed", seed, "a whole number, 0 or more")
-    photos, images = _read_album(path, size, "folder")
-    return *_drawn(list(images.values()), test, np.random.default_rng(seed)), tuple(photos)
-
-
 def album(path: PathLike, size: int) -> tuple[np.ndarray, np.ndarray, list[Path], tuple[str, ...]]:
-    """All of a folder of your own photos, with a folder for each class: (images, labels, files, classes).
+    """A folder of your own photos, with a folder for each class: (images, labels, files, classes).
 
     Images are uint8 (n, size, size, 3): the central square of each photo, read by `rgb`, resized with Pillow's bicubic
     filter. Labels are int64 (n,), positions in `classes`, which are the folders' names in alphabetical order; `files`
@@ -164,12 +152,26 @@ def album(path: PathLike, size: int) -> tuple[np.ndarray, np.ndarray, list[Path]
     files whose ending is not in PHOTO_ENDINGS, sub-folders of classes, files beside them; hidden files and NOTES are
     left out without a word. Raises ValueError, which names every photo that cannot be read and every class without two.
     """
-    photos, images = _read_album(path, size, "album")
-    labels, files = [], []
+    allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
+    require(isinstance(path, (str, os.PathLike)) and os.path.isdir(path), "path", str(path), allowed)
+    _require_size(size)
+    photos, left_out, problems = _survey(Path(path))
+    images, labels, files = [], [], []
     for label, of_class in enumerate(photos.values()):
+        images += _central_squares(of_class, int(size), problems)
         labels += [label] * len(of_class)
         files += of_class
-    return np.concatenate(list(images.values())), np.array(labels, np.int64), files, tuple(photos)
+    left_out = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
+    if problems:
+        ending = f"; left out: {left_out}" if left_out else ""
+        raise ValueError(f"path is {str(path)!r}, where {', '.join(problems)}; allowed: {allowed}{ending}.")
+    if left_out:
+        rule = f"a photo is a file right inside its class's folder, {', '.join(PHOTO_ENDINGS)}"
+        warnings.warn(f"album({str(path)!r}) leaves out {left_out}; {rule}.", stacklevel=2)
+    if copies := len(images) - len({hashlib.sha256(image).digest() for image in images}):
+        advice = "one in the test is no test; delete them"
+        warnings.warn(f"album({str(path)!r}) has {copies} copies of photos: {advice}.", stacklevel=2)
+    return np.array(images), np.array(labels, np.int64), files, tuple(photos)
 
 
 def split(labels, groups=None, shares=(0.6, 0.2, 0.2), seed=0) -> list[np.ndarray]:
@@ -204,27 +206,6 @@ def enlarge(images: np.ndarray, size: int) -> np.ndarray:
     for i, image in enumerate(images):
         resized[i] = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
     return resized
-
-
-def _read_album(path, size, caller):
-    """The files and the images of each class: two dicts of the class's name -> list. Warns in the caller's name."""
-    allowed = "a folder that holds two or more folders, one for each class, of two or more photos each"
-    require(isinstance(path, (str, os.PathLike)) and os.path.isdir(path), "path", str(path), allowed)
-    _require_size(size)
-    photos, left_out, problems = _survey(Path(path))
-    images = {name: _central_squares(files, int(size), problems) for name, files in photos.items()}
-    left_out = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
-    if problems:
-        ending = f"; left out: {left_out}" if left_out else ""
-        raise ValueError(f"path is {str(path)!r}, where {', '.join(problems)}; allowed: {allowed}{ending}.")
-    if left_out:
-        rule = f"a photo is a file right inside its class's folder, {', '.join(PHOTO_ENDINGS)}"
-        warnings.warn(f"{caller}({str(path)!r}) leaves out {left_out}; {rule}.", stacklevel=3)
-    squares = [hashlib.sha256(image).digest() for group in images.values() for image in group]
-    if copies := len(squares) - len(set(squares)):
-        advice = "one in the test is no test; delete them"
-        warnings.warn(f"{caller}({str(path)!r}) has {copies} copies of photos: {advice}.", stacklevel=3)
-    return photos, images
 
 
 def _survey(path):
@@ -271,18 +252,6 @@ def _central_squares(files, size, problems):
         except ValueError as error:
             problems.append(f"{file.parent.name}/{file.name} cannot be read as an image ({error})")
     return images
-
-
-def _drawn(images, test, random):
-    """(x_train, y_train), (x_test, y_test): of each class's images a share for the test, then classes mixed."""
-    labels = np.repeat(np.arange(len(images), dtype=np.int64), [len(group) for group in images])
-    drawn = np.zeros(len(labels), bool)
-    for label, group in enumerate(images):
-        count = min(max(1, round(test * len(group))), len(group) - 1)
-        drawn[random.permutation(np.flatnonzero(labels == label))[:count]] = True
-    images = np.concatenate(images)
-    for_train, for_test = (random.permutation(np.flatnonzero(chosen)) for chosen in (~drawn, drawn))
-    return (images[for_train], labels[for_train]), (images[for_test], labels[for_test])
 
 
 def class_names() -> list[str]:

@@ -24,7 +24,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from architecture import require
+from arguments import require
 from atomic import write_atomically
 from converters import BATCH, frozen, litert, onnx, quiet, tensorflow_module
 

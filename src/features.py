@@ -12,7 +12,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from architecture import require
+from arguments import require
 from export import compiled, fold
 
 

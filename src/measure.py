@@ -12,7 +12,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from closed_output import ends_quietly
+from command import ends_quietly, fails_in_one_line
 
 EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export", "speed")
 
@@ -38,6 +38,7 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
+@fails_in_one_line(OSError, RuntimeError)  # what is missing here: images, weights, a backend
 def main(arguments):
     """Runs an experiment. Returns the exit status: 0 done, 2 it cannot run here, 130 stopped."""
     options = vars(parse(arguments))
@@ -45,9 +46,6 @@ def main(arguments):
     try:
         with ends_quietly():
             import_module(f"experiments.{options.pop('experiment')}").main(**options)
-    except (OSError, RuntimeError) as error:  # what is missing here, in one line: images, weights, a backend
-        print(f"measure.py: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nmeasure.py: stopped; the rows that are written stay, the same command goes on.", file=sys.stderr)
         return 130

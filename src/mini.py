@@ -9,13 +9,13 @@ STAGES = (
 )
 
 
-def mini(channels=3, **changes):
-    """Its Baseline, for images of 1 or 3 `channels`; `changes` are fields of Baseline that shall differ.
+def mini(**changes):
+    """Its Baseline; `changes` are fields of Baseline that shall differ.
 
     No stochastic depth: a few epochs overfit little, and it favours shallow networks.
     """
     options = dict(stages=STAGES, stem_filters=24, top_filters=160, divisor=1, stochastic_depth=0.0)
-    pixels = dict(mean=(127.5,) * channels, std=(64.0,) * channels)
+    pixels = dict(mean=(127.5,) * 3, std=(64.0,) * 3)
     return Baseline(**options | pixels | changes)
 
 

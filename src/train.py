@@ -41,9 +41,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from architecture import VARIANTS, EfficientNet, Scale, find_scale, require
+from architecture import VARIANTS, EfficientNet, Scale, find_scale
+from arguments import require
 from atomic import locked, write_atomically, write_rows
-from closed_output import ends_quietly
+from command import ends_quietly
 from datasets import cifar10, fashion_mnist
 from export import fuse
 from machines import refuse_differences, share, strategy_of
@@ -55,7 +56,6 @@ DATASETS = {"cifar10": cifar10, "fashion_mnist": fashion_mnist}
 BASE_BATCH = 256  # images that `--rate` is meant for, as in tensorflow/tpu models/official/efficientnet/main.py
 SMALL_ONES = {"mini": Scale(1.0, 1.0, 32, 0.0, mini()), "small": SMALL}  # for images of 32 pixels
 FREE = ("out", "devices", "workers", "index", "every")  # may change when a run is continued
-ADDED = dict(shift=0, decay=0.0)  # settings that older checkpoints do not name
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -286,7 +286,7 @@ def read_checkpoint(path):
 
 def refuse_changes(before, args):
     """Raises Stop if a checkpoint, whose settings were `before`, is of another run."""
-    before = ADDED | before
+    before = dict(shift=0, decay=0.0) | before  # older checkpoints do not name these
     for name, value in settings_of(args).items():
         if before.get(name) != value:
             begun = f"{Path(args.out)} was begun with {before.get(name)}"

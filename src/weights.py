@@ -19,7 +19,8 @@ import keras
 import numpy as np
 from PIL import Image
 
-from architecture import EfficientNet, find_scale, is_number, require
+from architecture import EfficientNet, find_scale
+from arguments import is_number, require
 from datasets import CACHE, DATA, PathLike, centre_square, class_names, photo, rgb
 from mini import SMALL
 

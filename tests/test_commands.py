@@ -84,7 +84,7 @@ def test_ci_runs_the_test_command_and_then_what_needs_more(tmp_path, variables, 
 
 
 @needs_bash
-def test_versions_are_the_lowest_the_highest_and_each_list(tmp_path):
+def test_versions_are_the_lowest_the_highest_and_lists(tmp_path):
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "versions", tmp_path / ".ci" / "versions")
     run, lists = tmp_path / ".ci" / "run", {"requirements.txt": "# ours\na>=1.2,<3\nb-c>=0.11\n"}
@@ -93,9 +93,15 @@ def test_versions_are_the_lowest_the_highest_and_each_list(tmp_path):
         (tmp_path / name).write_text(text, encoding="utf-8")
     run.write_text('#!/bin/sh\ncat "$PIP_CONSTRAINT"\n! grep -q 1.5 "$PIP_CONSTRAINT"\n', encoding="utf-8")
     run.chmod(0o755)
-    done = subprocess.run(["bash", str(tmp_path / ".ci" / "versions")], capture_output=True, text=True, timeout=60)
-    lowest = ["a==1.2.*", "b-c==0.11.*", "d==2.0.*"]
-    assert done.stdout.split("\n") == ["== lowest", *lowest, "== highest", "== colab", "a==1.5", ""]
+
+    def versions(*names):
+        command = ["bash", str(tmp_path / ".ci" / "versions"), *names]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    lowest = ["== lowest", "a==1.2.*", "b-c==0.11.*", "d==2.0.*"]
+    assert versions().stdout.split("\n") == [*lowest, "== highest", ""] and versions().returncode == 0
+    done = versions("colab", "lowest")
+    assert done.stdout.split("\n") == ["== colab", "a==1.5", *lowest, ""]
     assert done.returncode == 1 and done.stderr == ".ci/versions: failed: colab\n"
 
 
@@ -110,9 +116,8 @@ def test_make_runs_the_same_two_commands():
 
 @needs_make
 def test_colab_s_twin_runs_every_notebook_under_its_constraints():
-    said = make("colab")
-    assert "PIP_CONSTRAINT=constraints-colab.txt " in said and "TESTS=notebooks .ci/run" in said
-    assert (ROOT / "constraints-colab.txt").is_file()
+    assert make("colab") == "EXTRAS=0 TESTS=notebooks .ci/versions colab"
+    assert (ROOT / ".ci" / "colab.txt").is_file()
 
 
 @needs_make

@@ -280,30 +280,14 @@ def album(tmp_path):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_folder_of_photos(album):
-    (x, y), (x_test, y_test), classes = datasets.folder(str(album), 24)
-    assert classes == ("a b", "wool", "Ähre")
-    for images, labels, counts in ((x, y, [4, 1, 8]), (x_test, y_test, [1, 1, 2])):
-        assert images.shape == (sum(counts), 24, 24, 3) and images.dtype == np.uint8 and labels.dtype == np.int64
-        assert np.bincount(labels).tolist() == counts
-        for image, label in zip(images, labels):  # brightness tells the class, whatever the file's mode
-            level = {"wool": 30, "a b": 90, "Ähre": 150}[classes[label]]
-            assert abs(image.mean() - level) < 15
-    assert y.tolist() != sorted(y)
-    again = datasets.folder(album, 24)
-    other = datasets.folder(album, 24, seed=1)
-    assert np.array_equal(again[0][0], x) and not np.array_equal(other[0][0], x)
-    assert {image.tobytes() for image in other[1][0]} != {image.tobytes() for image in x_test}  # not the same, mixed
-    _, (more, _), _ = datasets.folder(album, 24, test=0.9)
-    assert len(more) == 4 + 1 + 9  # at least one photo stays to learn from
-
-
 def test_an_album_has_every_photo_with_its_file(album):
-    images, labels, files, classes = datasets.album(album, 24)
+    images, labels, files, classes = datasets.album(str(album), 24)
     assert classes == ("a b", "wool", "Ähre") and np.bincount(labels).tolist() == [5, 2, 10]
     assert images.shape == (17, 24, 24, 3) and images.dtype == np.uint8 and labels.dtype == np.int64
     for image, label, file in zip(images, labels, files):
         assert file.parent.name == classes[label]
+        level = {"wool": 30, "a b": 90, "Ähre": 150}[classes[label]]  # of the brightness, whatever the file's mode
+        assert abs(image.mean() - level) < 15
         expected = ImageOps.fit(datasets.rgb(file), (24, 24), Image.Resampling.BICUBIC)
         assert np.array_equal(image, np.asarray(expected))
 
@@ -373,16 +357,15 @@ def test_a_photo_of_a_folder_is_its_central_square(tmp_path):
         (tmp_path / name).mkdir()
         for i in range(2):
             Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
-    (x, _), _, _ = datasets.folder(tmp_path, 20)
-    assert np.array_equal(x[0], pixels[:, 5:25])
+    images, *_ = datasets.album(tmp_path, 20)
+    assert np.array_equal(images[0], pixels[:, 5:25])
 
 
 @pytest.mark.filterwarnings("error")
 def test_jpegs_by_all_their_names(tmp_path):
     for name in "ab":
         put(tmp_path / name, "0.jpg", "1.JPEG", "2.jpe", "3.JFIF")
-    (x, _), (x_test, _), _ = datasets.folder(tmp_path, 8)
-    assert len(x) + len(x_test) == 8
+    assert len(datasets.album(tmp_path, 8)[0]) == 8
 
 
 def test_a_folder_says_what_it_leaves_out(tmp_path):
@@ -392,8 +375,8 @@ def test_a_folder_says_what_it_leaves_out(tmp_path):
     put(tmp_path / "a" / "more" / "still", "0.jpg", "1.png", "2.txt")
     put(tmp_path, "beside.jpg")
     with pytest.warns(UserWarning) as warned:
-        (x, _), (x_test, _), _ = datasets.folder(tmp_path, 8)
-    assert len(x) + len(x_test) == 4
+        images, *_ = datasets.album(tmp_path, 8)
+    assert len(images) == 4
     (message,) = (str(warning.message) for warning in warned)
     words = ["2 .cr2", "1 .jp2", "1 without an ending", "2 in the sub-folder a/more", "1 .jpg beside the classes"]
     assert [word for word in words if word not in message] == [] and "\n" not in message and ".txt" not in message
@@ -406,7 +389,7 @@ def test_classes_inside_a_split_are_not_lost_without_a_word(tmp_path):
     with pytest.raises(
         ValueError, match="photos in 'train' is 0, .*in 'val' is 0; .*3 in the sub-folder train/a"
     ) as error:
-        datasets.folder(tmp_path, 8)
+        datasets.album(tmp_path, 8)
     assert one_line(error)
 
 
@@ -417,7 +400,7 @@ def test_all_that_is_bad_is_named_at_once(album):
     (album / "one").mkdir()
     put(album / "one", "0.jpg", "1.nef")
     with pytest.raises(ValueError) as error:
-        datasets.folder(album, 8)
+        datasets.album(album, 8)
     words = [
         "wool/0.JPG cannot be read as an image (it is no image",
         "wool/a.heic cannot be read as an image (it is HEIC",
@@ -429,7 +412,7 @@ def test_all_that_is_bad_is_named_at_once(album):
 def test_one_bad_photo_is_enough(album):
     (album / "wool" / "cut.jpg").write_bytes(rocket()[:3000])
     with pytest.raises(ValueError, match=r"where wool/cut\.jpg cannot be read[^,]*; allowed: [^;]*each\.$"):
-        datasets.folder(album, 8)
+        datasets.album(album, 8)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root, and Windows, may read everything")
@@ -437,35 +420,29 @@ def test_a_class_that_may_not_be_read_is_named(album):
     (album / "wool").chmod(0)
     try:
         with pytest.raises(ValueError, match=r"'wool' cannot be listed \(Permission denied\)"):
-            datasets.folder(album, 8)
+            datasets.album(album, 8)
     finally:
         (album / "wool").chmod(0o700)
 
 
 @pytest.mark.parametrize(
-    ("path", "options", "words"),
+    ("path", "size", "words"),
     [
-        ("none", {}, "path is .*none.*one for each class"),
-        ("wool", {}, "path is .*wool.*number of classes is 1; allowed: .*two or more folders"),
-        ("", dict(size=0), "size is 0"),
-        ("", dict(test=1), "test is 1; allowed: a share"),
-        ("", dict(test=0.0), "test is 0.0; allowed: a share"),
-        ("", dict(test=True), "test is True; allowed: a share"),
-        ("", dict(test="a"), "test is 'a'; allowed: a share"),
-        ("", dict(seed="a"), "seed is 'a'; allowed: a whole number"),
-        ("", dict(seed=-1), "seed is -1; allowed: a whole number"),
+        ("none", 8, "path is .*none.*one for each class"),
+        ("wool", 8, "path is .*wool.*number of classes is 1; allowed: .*two or more folders"),
+        ("", 0, "size is 0"),
     ],
 )
-def test_a_folder_that_cannot_be_used(album, path, options, words):
+def test_a_folder_that_cannot_be_used(album, path, size, words):
     with pytest.raises(ValueError, match=words) as error:
-        datasets.folder(album / path, **dict(size=8) | options)
+        datasets.album(album / path, size)
     assert one_line(error)
 
 
 def test_a_folder_is_named_by_a_path():
     for path in (7, None, "a" * 300):
         with pytest.raises(ValueError, match=f"path is '{path}'; allowed: a folder"):
-            datasets.folder(path, 8)
+            datasets.album(path, 8)
 
 
 # ---------------------------------------------------------------- the subsets

@@ -128,15 +128,15 @@ def album(folder, *classes, photos=2):
 
 def test_names_of_other_alphabets_and_of_other_characters(tmp_path):
     names = ("café 😀", "it's [1]", "кошки", "猫")
-    (x, y), _, classes = datasets.folder(album(tmp_path / "фото", *names), 8)
-    assert classes == tuple(sorted(names)) and x.shape == (4, 8, 8, 3)
+    images, _, _, classes = datasets.album(album(tmp_path / "фото", *names), 8)
+    assert classes == tuple(sorted(names)) and images.shape == (8, 8, 8, 3)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_among_the_photos_does_not_hang(tmp_path):
     os.mkfifo(album(tmp_path, "cat", "dog") / "cat" / "pipe.jpg")
     with pytest.raises(ValueError, match="cat/pipe.jpg cannot be read as an image .it is no file."):
-        datasets.folder(tmp_path, 8)
+        datasets.album(tmp_path, 8)
 
 
 def test_links_in_a_circle_end(tmp_path):
@@ -146,20 +146,20 @@ def test_links_in_a_circle_end(tmp_path):
     except OSError:
         pytest.skip("needs the right to make links")
     with pytest.warns(UserWarning, match="sub-folder cat/all"):
-        (x, _), _, classes = datasets.folder(tmp_path, 8)
-    assert classes == ("cat", "dog") and len(x) == 2
+        images, _, _, classes = datasets.album(tmp_path, 8)
+    assert classes == ("cat", "dog") and len(images) == 4
 
 
 def test_copies_are_said(tmp_path):
     album(tmp_path, "cat", "dog")
     (tmp_path / "dog" / "copy.png").write_bytes((tmp_path / "dog" / "0 фото.png").read_bytes())
     with pytest.warns(UserWarning, match="has 1 copies of photos"):
-        datasets.folder(tmp_path, 8)
+        datasets.album(tmp_path, 8)
 
 
 @pytest.mark.parametrize("size", [10_001, 10**9])
 def test_a_size_that_would_fill_the_memory_is_refused(tmp_path, size):
-    for call in (lambda: datasets.photo("chelsea", size), lambda: datasets.folder(album(tmp_path, "a", "b"), size)):
+    for call in (lambda: datasets.photo("chelsea", size), lambda: datasets.album(album(tmp_path, "a", "b"), size)):
         with pytest.raises(ValueError, match="at most 10,000"):
             call()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
+from command import fails_in_one_line
 
 KINDS = {".cff", ".ipynb", ".md", ".py", ".toml", ".yaml", ".yml"}
 SKIPPED = {".git", ".ipynb_checkpoints", ".venv", "__pycache__", "node_modules", "site", "venv"}
@@ -50,15 +51,12 @@ def replaced(text, old, new):
     return text
 
 
+@fails_in_one_line(ValueError)
 def main(arguments=None):
     """Changes the address of this copy. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("repository", help="owner/name on GitHub")
-    try:
-        changed = change(ROOT, parser.parse_args(arguments).repository)
-    except ValueError as error:
-        print(f"address.py: {error}", file=sys.stderr)
-        return 2
+    changed = change(ROOT, parser.parse_args(arguments).repository)
     print(f"{len(changed)} files changed. Look at them with `git diff`, then commit and push them.")
     return 0
 

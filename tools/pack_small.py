@@ -8,13 +8,13 @@ Writes data/small.npz: every variable by name, float16 where that costs only the
 """
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from architecture import EfficientNet
-from convert_lite import compact, write_npz
+from command import fails_in_one_line
+from convert_lite import announce, compact, write_npz
 from datasets import DATA
 from mini import SMALL
 
@@ -31,19 +31,14 @@ def pack(run, output):
     write_npz(output, arrays)
 
 
+@fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
     """Packs the run that is named. Returns the exit status."""
-    description, *_ = __doc__.splitlines()
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", help="the folder that train.py wrote")
-    chosen = parser.parse_args(arguments)
     output = DATA / "small.npz"
-    try:
-        pack(chosen.run, output)
-    except (OSError, ValueError) as error:
-        print(f"pack_small.py: {str(error).splitlines()[0]}", file=sys.stderr)
-        return 2
-    print(f"{output}: {output.stat().st_size:,} bytes, sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
+    pack(parser.parse_args(arguments).run, output)
+    announce(output)
     return 0
 
 

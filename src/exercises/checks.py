@@ -2,7 +2,7 @@
 
 from numbers import Integral
 
-from architecture import is_number, require
+from arguments import is_number, require
 from exercises.answers import (
     Raised,
     TimeUp,

@@ -118,7 +118,6 @@ def macs_per_byte(kernel, channels, depthwise):
 ✗ 1 if depthwise else channels -> channels # a depthwise filter sees one channel
 ✗ 1 if depthwise else channels -> 1 # a filter of a dense layer sees all channels
 ✗ 2 * 4 * -> 4 * # the input is read and the output is written; count both, and a MAC once
-✗ 1 if depthwise else channels -> 1; 2 * 4 * -> 4 * # the input is read and the output is written; count both
 ✗ 2 * 4 * -> 2 * # a float32 number has 4 bytes
 ✗ 2 * 4 * channels -> channels # the input is read and the output is written, and each number has 4 bytes
 ✗ 2 * 4 * -> 2 * 32 * # those are MACs for each bit; a float32 number has 4 bytes

@@ -1,13 +1,11 @@
 """Lesson 03: MBConv and the B0 network."""
 
 from dataclasses import replace
-from unittest.mock import patch
-
-import keras
 
 import architecture
-from architecture import B0, STAGES, Baseline, Scale, Stage, plan
-from exercises.cards import block_on_paper, enter_cards
+from architecture import B0, STAGES, Scale, plan
+from exercises.cards import enter_cards
+from exercises.oracles import block_on_paper, built
 
 
 def shapes_on_paper(size, inputs, expand, stride, filters):
@@ -17,13 +15,7 @@ def shapes_on_paper(size, inputs, expand, stride, filters):
 
 
 def reference(x, expand, kernel, stride, filters):
-    """`architecture.mbconv` with Keras's usual initial weights, as the learner's layers have them."""
-    stage = Stage(expand=expand, kernel=kernel, stride=stride, filters=filters, repeats=1)
-    baseline = Baseline(stages=(stage,), stem_filters=x.shape[-1], stem_stride=1, divisor=1)
-    block = plan(Scale(1.0, 1.0, x.shape[1], baseline=baseline)).blocks[0]
-    keras.utils.set_random_seed(0)
-    with patch.object(architecture, "CONV_INIT", "glorot_uniform"):
-        return architecture.mbconv(x, block)
+    return built(architecture.mbconv, x, block_on_paper(x.shape[-1], expand, x.shape[1], stride, filters, kernel))
 
 
 def walked_back(convs):
@@ -91,9 +83,7 @@ def mbconv_shapes(size, inputs, expand, stride, filters):
 ✗ (small, small, filters) -> (small, small, wide) # project brings the channels to filters
 ✗ stride == 1 and -> # the skip needs equal shapes at both ends, so stride 1
 ✗ and inputs == filters -> # the skip needs equal shapes at both ends, so as many filters as inputs
-✗ stride == 1 -> stride < 3 # the skip needs equal shapes at both ends, so stride 1 and no other
 ✗ stride == 1 -> stride != 2 # the skip needs equal shapes at both ends, so stride 1 and no other
-✗ stride == 1 -> expand > 1 and stride == 1 # the skip needs equal shapes at both ends, whatever expand is
 ✓ equals the plan for all 16 blocks of B0, and for odd sizes.
 
 03.2 modify: Stochastic depth, image by image
@@ -120,15 +110,7 @@ def stochastic_depth(inputs, branch, rate, uniform):
 ✗ inputs + survives -> survives # the input is missing; it passes through the skip connection
 ✗ inputs + survives[:, None, None, None] * branch -> survives[:, None, None, None] * (inputs + branch)
   # only the branch is dropped and scaled; the input passes
-✗ uniform < survival -> uniform.argsort().argsort() < len(uniform) * survival
-  # each image has its own chance; how many survive is not fixed
 ✗ [:, None, None, None] -> # one decision for each image needs the shape (n, 1, 1, 1): [:, None, None, None]
-✗ uniform < survival -> uniform >= rate; inputs + survives -> survives
-  # the input is missing; it passes through the skip connection
-✗ uniform < survival -> uniform >= rate; * branch / survival -> * branch
-  # the survivors must be scaled, or the mean shrinks; divide by 1 - rate
-✗ uniform < survival -> uniform >= rate; / survival -> * survival
-  # multiply and the mean shrinks twice; divide by 1 - rate
 ✓ whole branches, scaled survivors, the input untouched, for 5 rates; at rate 0 a plain sum.
 
 03.3 build: Write MBConv in Keras
@@ -197,7 +179,6 @@ def receptive_field(convs):
 ✗ step *= stride -> step += stride - 1 # strides multiply
 ✗ step *= stride -> step = stride # the strides of all layers before count: multiply them
 ✗ seen, step = 1, 1 -> seen, step = 0, 1 # a position sees one pixel before the first layer: start at 1
-✗ step *= stride -> step *= min(stride, 2) # a stride may be larger than 2: multiply by the stride
 ✓ one position of B0's last map sees a square of 851 pixels a side; the photo has 224.
 
 03.5 decide: What is wrong with this B0?

@@ -71,7 +71,6 @@ def scaled_rows(width, depth, rows):
     return scaled
 ? Half of 8 added, then a whole division by 8, finds the nearest multiple. Each row is rounded for itself.
 ? int(wanted + 4) // 8 * 8 is the nearest multiple of 8. math.ceil rounds up.
-? int(wanted + 4) // 8 * 8, then rounded < 0.9 * wanted, then math.ceil(blocks * depth).
 > *((width, depth, [(16, 1), (24, 2), (40, 2), (80, 3), (112, 3), (192, 4), (320, 1)])
     for width, depth in ((1.4, 1.8), (1.0, 1.0), (1.1, 1.2), (2.0, 3.1), (0.5, 1.1), (0.2, 0.5))),
   (1.2, 1.001, [(16, 1), (24, 2)]), (1.35, 1.4, [(8, 1), (16, 3)])
@@ -124,7 +123,6 @@ def choose(networks, limits):
     return best
 ? getattr(network, "params") is network.params: so one line serves all three limits.
 ? It does not fit if getattr(network, what) is above the limit. Among those that fit, compare network.macs with most.
-? getattr(network, what) > limit, and then network.macs > most
 > *((dict(depth=Scale(1.0, 4.0, 224), width=Scale(2.0, 1.0, 224), resolution=Scale(1.0, 1.0, 448),
            compound=Scale(1.2, 1.4, 291), half=Scale(1.0, 2.0, 224)), limits)
     for limits in (dict(params=6 * 10**6), dict(activations=14 * 10**6), dict(macs=1575 * 10**6), {},

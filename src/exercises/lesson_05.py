@@ -80,7 +80,6 @@ def on_frontier(costs, accuracies):
 ✗ | (accuracies > accuracy) -> # more accuracy at equal costs beats too
 ✗ (costs <= cost).all(axis=1) -> (costs[:, 0] <= cost[0]); (costs < cost).any(axis=1) -> (costs[:, 0] < cost[0])
   # all kinds of cost count, not only the first
-✗ (costs < cost).any(axis=1) -> (costs[:, :2] < cost[:2]).any(axis=1) # all kinds of cost count, not only the first two
 ✗ no_worse & better -> no_worse # nothing is left: each network is no worse than itself; ask for better, too
 ✗ (costs <= cost).all(axis=1) -> (costs <= cost).any(axis=1) # no worse in every cost: all, and not any
 ✗ (costs < cost).any(axis=1) -> (costs < cost).all(axis=1) # better in at least one: any, and not all
@@ -114,9 +113,6 @@ def largest_batch(gigabytes, kept, params, number_bytes):
 ✗ kept * number_bytes -> kept # kept counts numbers; multiply by their bytes
 ✗ max(0, int( -> (int( # fewer than none do not exist: at least 0
 ✗ int((gigabytes * 10**9 - fixed) // per_image) -> (gigabytes * 10**9 - fixed) / per_image # only whole images fit
-✗ 10**9 - fixed) -> 10**9 - fixed - 1) # what fills the memory exactly still fits
-✗ (gigabytes * 10**9 - fixed) -> abs(gigabytes * 10**9 - fixed)
-  # there is no room when the parameters alone do not fit: 0
 ✗ gigabytes * 10**9 -> gigabytes * 2**30 # 1 GB is 10**9 bytes here
 ✓ half the bytes per number give about twice the images.
 
@@ -134,7 +130,6 @@ def overturning(table, missing, target):
     return answer
 ? Only networks that reach the target compete. Which of those in the table is the fastest?
 ? A missing row must do two things: reach the target, and be faster than the fastest so far.
-? fastest = min(ms for ms, top1 in table if top1 >= target), then ms < fastest and top1 >= target.
 > ([(2, 79), (3, 80), (5, 82)], [(1, 79), (2.5, 80), (2.5, 81), (4, 83), (3, 80)], 80),
   ([(1.0, 78.0), (2.0, 80.5)], [(0.5, 70.0), (1.5, 80.0), (3.0, 85.0)], 80),
   ([(0.2, 80.2), (0.3, 81.0)], [(0.25, 82.0), (0.19, 80.4), (0.1, 79.9)], 80),

@@ -32,7 +32,6 @@ def round_trip(r, scale, zero):
     return q, back
 ? Divide by the scale, round, shift by the zero point. What happens to a number outside the range?
 ? np.clip keeps the integers between -128 and 127. On the way back, undo the shift first, then the scale.
-? q = np.clip(np.round(r / scale) + zero, -128, 127) and back = scale * (q - zero).
 > *((rng.normal(0, 150 * scale, shape), scale, zero) for shape, scale, zero in
   (((40,), 0.05, 0), ((6, 7), 0.02, -100), ((3, 4, 5), 0.1, 31)))
 = [integers := np.minimum(np.maximum(np.rint(r / scale + zero), -128), 127), integers * scale - zero * scale]
@@ -49,11 +48,8 @@ def round_trip(r, scale, zero):
 ✗ + zero, -128, 127) -> , -128, 127) + zero # clip after the zero point is added
 ✗ np.clip(np.round(r / scale) + zero, -128, 127) -> (np.round(r / scale) + zero).astype(int).astype(np.int8)
   # astype(np.int8) starts again at the other end: clip first
-✗ -128, 127) -> -128, 127).astype(np.int8); q - zero -> q - np.int8(zero)
-  # q - zero needs more than 8 bits: q.astype(int)
 ✗ scale * (q - zero) -> scale * q # on the way back the zero point must be subtracted first
 ✗ scale * (q - zero) -> scale * q - zero # subtract the zero point first, then multiply
-✗ scale * (q - zero) -> r # those are the numbers from before; the integers stand for others
 ✗ scale * (q - zero) -> (q - zero) / scale # multiply by the scale on the way back
 ✗ return q, back -> return back, q # the two are the other way round, integers first
 ✓ inside the range no number is off by more than half a scale; outside, it is cut off.
@@ -149,7 +145,6 @@ def choose(files, megabytes, points):
     return min(fitting)[1] if fitting else None
 ? What is the most accurate file, whether it fits or not? Compare the others with it.
 ? min picks the tuple whose first number is smallest: put first what shall be small.
-? max(top1 for _, _, _, top1 in files); size <= 1e6 * megabytes; top1 >= best - points; (ms, name).
 > *(([("float", 18_600_000, 9.0, 75.25), ("float16", 9_500_000, 12.5, 75.25), ("dynamic range", 5_250_000, 8.0, 74.75),
   ("int8", 4_900_000, 6.5, 74.25), ("one scale", 4_800_000, 6.0, 61.0)], megabytes, points) for megabytes, points in
   ((10.0, 1.0), (10.0, 0.25), (20.0, 0.25), (5.25, 0.5), (5.1, 0.5), (20.0, 4.0), (10.0, 0.5)))

@@ -33,7 +33,6 @@ def whole_gradient(gradients, counts):
     return «parts.sum(axis=0) / counts.sum()»
 ? A device with three images must weigh three times as much as a device with one.
 ? Turn each mean back into a sum: multiply it by the number of images.
-? parts = gradients * counts[:, None]; then parts.sum(axis=0) / counts.sum().
 > *((rng.normal(size=(len(counts), 5)), np.array(counts)) for counts in ([3, 1], [8, 8, 4, 2], [7], [2, 2, 1]))
 = np.average(gradients, axis=0, weights=counts)
 ✗ gradients * counts[:, None] -> gradients * counts.mean() # devices with more images must weigh more
@@ -159,7 +158,6 @@ def rent(options, steps, hours):
     return best and best[1]
 ? First the hours that the training takes. All devices are paid for as long as it takes.
 ? An option counts if it is in time; it is the new best if it costs less than the best so far.
-? time = steps * seconds / 3600; cost = time * devices * price; time <= hours; cost < best[0].
 > *(([(4, 1.0, 10.0), (8, 1.0, 6.0), (16, 1.0, 4.0)], 3600, hours) for hours in (8.0, 6.0, 3.0, 20.0)),
   ([(4, 3.0, 5.0), (6, 1.0, 6.0)], 3600, 10.0), ([(2, 1.0, 3.0), (10, 1.0, 4.0)], 3600, 5.0),
   ([(3, 1.0, 5.0), (5, 1.0, 2.0)], 7200, 20.0), ([(3, 1.0, 5.0), (5, 1.0, 4.0)], 7200, 8.0)

@@ -21,7 +21,6 @@ def agrees(value, printed):
     return «abs(value - float(printed)) <= 0.5 * 10**-decimals»
 ? How many digits follow the point of "0.70", of "0.7", of "37"?
 ? Rounding moves a number by half a unit of its last digit at most, in either direction.
-? decimals: len(printed.partition(".")[2]). Then abs(value - float(printed)) <= 0.5 * 10**-decimals.
 > (1.79, "2.0"), (0.3858, "0.39"), (0.6868, "0.70"), (0.6868, "0.7"), (4.3938, "4.2"), (37.746, "37"), (37.4, "37"),
   (10.266, "9.9"), (10.266, "10.27"), (1.8271, "1.8"), (9.96, "10.0")
 = round(value, len(printed.partition(".")[2])) == float(printed)
@@ -87,7 +86,6 @@ def scaled(growth, width_share):
     return network.macs, network.activations
 ? Three factors, d, w**2 and r**2, whose product is growth. Write each as a power of growth.
 ? w**2 = growth**width_share, so w has half that exponent.
-? d = growth**rest, w = growth ** (width_share / 2), r = growth ** (rest / 2); plan(Scale(w, d, round(224 * r))).
 > (16.0, 0.8), (2.0, 1 / 3), (8.0, 1.0), (8.0, 0.0), (10.0, 0.5)
 = (lambda network: (network.macs, network.activations))(plan(Scale(math.sqrt(growth**width_share),
   math.sqrt(growth / growth**width_share), round(224 * (growth / growth**width_share) ** 0.25))))
@@ -120,7 +118,6 @@ def better(ours, theirs, margin):
     return "undecided"
 ? Which recipes can be compared? Only those that are in both dicts.
 ? Ours is better under every recipe if its smallest lead is large enough.
-? recipe in theirs; ours[recipe] - theirs[recipe]; min(leads) >= margin; max(leads) <= -margin.
 > ({"plain": 76.0, "2024": 80.0}, {"plain": 75.0, "2024": 79.5}, 0.5), ({"2019": 77.0}, {"plain": 76.0}, 0.5),
   ({"plain": 75.0, "2024": 79.0}, {"plain": 77.0, "2024": 81.0}, 0.5),
   ({"a": 75.0, "b": 81.0}, {"a": 76.0, "b": 80.0}, 0.5),

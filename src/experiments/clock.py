@@ -44,16 +44,20 @@ def seconds_of(call, span):
     return (time.perf_counter() - begin) / count
 
 
+def quartiles(name, values, digits=4):
+    """Median and quartiles over rounds, three columns of a table, as a dict."""
+    low, median, high = (round(float(q), digits) for q in np.quantile(values, (0.25, 0.5, 0.75)))
+    return {f"{name}_median": median, f"{name}_low": low, f"{name}_high": high}
+
+
 def summary(seconds):
-    """Median and quartiles over rounds, in milliseconds, as a dict."""
-    low, median, high = (round(float(q), 4) for q in 1000 * np.quantile(seconds, (0.25, 0.5, 0.75)))
-    return dict(ms_median=median, ms_low=low, ms_high=high, rounds=len(seconds))
+    """A time in milliseconds, and over how many rounds, as a dict."""
+    return quartiles("ms", 1000 * seconds) | dict(rounds=len(seconds))
 
 
-def ratios(seconds, reference):
-    """Median and quartiles of the time divided by that of the reference in the same round, as a dict."""
-    low, median, high = (round(float(q), 4) for q in np.quantile(seconds / reference, (0.25, 0.5, 0.75)))
-    return dict(ratio_median=median, ratio_low=low, ratio_high=high)
+def ratios(seconds, reference, digits=4):
+    """A time divided by that of the reference in the same round, as a dict."""
+    return quartiles("ratio", seconds / reference, digits)
 
 
 def machine():

@@ -136,10 +136,10 @@ def layer_points(model, batches=BATCHES):
             yield dict(zip(LAYER, key)) | dict(batch=batch, count=count) | work_of(layer, batch), on_noise(layer, batch)
 
 
-def convolution_points(batches=BATCHES, kinds=CONVOLUTIONS, maps=MAPS):
+def convolution_points(batches=BATCHES, maps=MAPS):
     """Each kind of convolution on each map."""
     for batch in batches:
-        for kind, kernel, groups in kinds:
+        for kind, kernel, groups in CONVOLUTIONS:
             for size, channels in maps:
                 layer = convolution(kernel, groups, size, channels)
                 row = dict(kind=kind, kernel=kernel, groups=groups or channels, size=size, channels=channels)

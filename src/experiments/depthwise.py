@@ -24,7 +24,7 @@ from experiments.table import fill
 from recipe import schedule
 
 WIDTH, EPOCHS, SEEDS, BATCH, RATE = 8, (3, 12), range(5), 128, 2e-3
-DENSE, SEPARABLE, WIDENED = NETWORKS = ("dense", "separable", "separable, widened")
+DENSE, _, WIDENED = NETWORKS = ("dense", "separable", "separable, widened")
 
 
 def convs(kind, width):

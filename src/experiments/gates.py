@@ -47,15 +47,15 @@ def images(full=True):
 
 
 @cache
-def trained(network, seed, full=True, epochs=EPOCHS):
+def trained(network, seed, full=True):
     """A trained network: the shipped one, or `mini` from a seed."""
     if network == "small":
         return small()
     (x, y), test = images(full)
     keras.utils.set_random_seed(seed)
     model = fuse(EfficientNet(Scale(1.0, 1.0, 32, 0.0, mini()), classes=10))
-    compile_for(model, keras.optimizers.Adam(schedule(RATE, epochs * (len(y) // BATCH))), norm_momentum=0.9)
-    train(model, images_of(x), y, test, epochs, seed, BATCH, f"mini, seed {seed}")
+    compile_for(model, keras.optimizers.Adam(schedule(RATE, EPOCHS * (len(y) // BATCH))), norm_momentum=0.9)
+    train(model, images_of(x), y, test, EPOCHS, seed, BATCH, f"mini, seed {seed}")
     return model
 
 

@@ -33,7 +33,7 @@ import numpy as np
 
 import export
 from architecture import EfficientNet, Scale, plan
-from experiments.clock import compiled, take_turns
+from experiments.clock import compiled, ratios, take_turns
 from experiments.table import fill_at_once
 from features import split, views
 from recipe import epoch_order
@@ -49,10 +49,9 @@ SHARED = 4  # epochs of fine-tuning that use the same maps, as lesson 06 trains 
 def row(work, wanted, peer, ours, rounds):
     """Times two functions without arguments in turns. Returns a dict."""
     times = take_turns([peer, ours], rounds, 0.1, work)
-    low, median, high = (round(float(q), 3) for q in np.quantile(times[0] / times[1], (0.25, 0.5, 0.75)))
     ms_peer, ms_ours = (round(1000 * float(np.median(each)), 3) for each in times)
-    ratios = dict(ratio_median=median, ratio_low=low, ratio_high=high, wanted=wanted)
-    return dict(work=work) | ratios | dict(ms_peer=ms_peer, ms_ours=ms_ours, rounds=rounds)
+    found = dict(work=work) | ratios(*times, digits=3)
+    return found | dict(wanted=wanted, ms_peer=ms_peer, ms_ours=ms_ours, rounds=rounds)
 
 
 # ---------------------------------------------------------------- networks
@@ -182,21 +181,9 @@ def last_blocks(images, rounds):
 
 
 def images_per_second(folder, *options):
-    """What `train.py` reports of a short run, on `options`: one list of them for each process."""
-    command = [
-        sys.executable,
-        str(TRAIN),
-        "cifar10",
-        "--batch",
-        "128",
-        "--epochs",
-        "2",
-        "--every",
-        "5",
-        "--out",
-        folder,
-    ]
-    started = [subprocess.Popen(command + more, stdout=subprocess.DEVNULL) for more in options]
+    """What `train.py` reports of a short run. `options`: a text of them for each process."""
+    command = [sys.executable, str(TRAIN), *"cifar10 --batch 128 --epochs 2 --every 5 --out".split(), folder]
+    started = [subprocess.Popen([*command, *more.split()], stdout=subprocess.DEVNULL) for more in options]
     if any([process.wait() for process in started]):
         raise RuntimeError(f"train.py {options} failed")
     return json.loads((Path(folder) / "result.json").read_text(encoding="utf-8"))["images_per_second"]
@@ -211,8 +198,8 @@ def free_port():
 def devices():
     """`train.py` on 1, 2, 4 simulated devices and in two processes, one run each."""
     workers = ",".join(f"127.0.0.1:{free_port()}" for _ in range(2))
-    runs = {f"{count} devices": [["--devices", str(count)]] for count in (1, 2, 4)}
-    runs["2 processes"] = [["--workers", workers, "--index", str(index)] for index in range(2)]
+    runs = {f"{count} devices": [f"--devices {count}"] for count in (1, 2, 4)}
+    runs["2 processes"] = [f"--workers {workers} --index {index}" for index in range(2)]
     rows, alone = [], None
     for name, options in runs.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -234,15 +221,8 @@ def measure(rounds=ROUNDS):
 
 def trial():
     """Every kind of row at its smallest."""
-    for found in (
-        counting(1),
-        building(["b0"], 1),
-        *inference(1, 1),
-        training(32, 2, 1),
-        head(64, 1),
-        last_blocks(64, 1),
-    ):
-        print(found)
+    rows = [counting(1), building(["b0"], 1), *inference(1, 1), training(32, 2, 1), head(64, 1), last_blocks(64, 1)]
+    print(*rows, sep="\n")
 
 
 def main(quick=False):

@@ -31,7 +31,7 @@ def fill(name, keys, run, directory=MEASURED):
             continue
         row = {**key, **run(**key), **provenance()}
         with locked(path):
-            rows = [other for other in read_rows(path) if not _is_of(other, [key])]
+            rows = [other for other in read_rows(path) if not _is_of(other, key)]
             rows.insert(_place(rows, keys[keys.index(key) + 1 :]), row)
             write_rows(path, rows)
         left = (time.perf_counter() - start) / sum(work[:count]) * sum(work[count:])
@@ -53,21 +53,18 @@ def fill_at_once(name, measure, directory=MEASURED):
     return path
 
 
-def _is_of(row, keys):
-    """Whether a row of text belongs to one of `keys`."""
-    for key in keys:
-        if all(row.get(name) == str(value) for name, value in key.items()):
-            return True
-    return False
+def _is_of(row, key):
+    """Whether a row of text belongs to a key."""
+    return all(row.get(name) == str(value) for name, value in key.items())
 
 
 def _is_there(path, key):
-    return any(_is_of(row, [key]) for row in read_rows(path))
+    return any(_is_of(row, key) for row in read_rows(path))
 
 
 def _place(rows, later):
     """Where a row belongs that stands before those of `later` keys: an index in `rows`."""
-    return next((i for i, row in enumerate(rows) if _is_of(row, later)), len(rows))
+    return next((i for i, row in enumerate(rows) if any(_is_of(row, key) for key in later)), len(rows))
 
 
 def written(curve):

@@ -21,10 +21,8 @@ Every function returns a matplotlib Figure and leaves showing it to `show`.
 
 from figures.blocks import draw_channels, draw_dropped, draw_sum, draw_versions
 from figures.charts import (
-    class_activation,
     curves,
     draw_accuracy,
-    heatmaps,
     image_grid,
     paired_bars,
     roofline,
@@ -37,7 +35,6 @@ from figures.evidence import (
     draw_claims,
     draw_equal_recipes,
     draw_ratios,
-    draw_recipes,
     draw_winners,
     folded_table,
     readable,

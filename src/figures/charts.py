@@ -14,7 +14,6 @@ from figures.labels import label_ends, label_points, write_headline
 from figures.style import (
     COLORS,
     DASHES,
-    HEAT,
     MARKERS,
     colours_of,
     log_scales,
@@ -268,8 +267,8 @@ def paired_bars(labels, series, ylabel, title):
 # ---------------------------------------------------------------- images
 
 
-def image_grid(images, titles=None, columns=4, cmap="gray", limits=(None, None)):
-    """Draws images side by side: (height, width, 3), or (height, width) in `cmap`.
+def image_grid(images, titles=None, columns=4, limits=(None, None)):
+    """Draws images side by side: (height, width, 3), or (height, width) in grey.
 
     `limits`: the values of the darkest and the brightest colour; without them each image has its own range.
     """
@@ -281,47 +280,7 @@ def image_grid(images, titles=None, columns=4, cmap="gray", limits=(None, None))
     for ax in axes.flat:
         ax.axis("off")
     for i, (ax, image) in enumerate(zip(axes.flat, images)):
-        ax.imshow(image, cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
+        ax.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
         if titles is not None:
             ax.set_title(titles[i], size=13, weight="normal", loc="center", pad=5)
-    return fig
-
-
-def heatmaps(panels, rows, xlabel, label, limits=(0, 1)):
-    """Draws matrices one under the other on one colour scale. `panels`: dict of title -> (len(rows), columns).
-
-    `rows` names the rows of each, `label` the numbers, whose darkest and brightest are `limits`.
-    """
-    use_style()
-    fig, axes = plt.subplots(len(panels), figsize=(11, 0.35 + (0.95 + 0.27 * len(rows)) * len(panels)), squeeze=False)
-    for ax, (title, values) in zip(axes.flat, panels.items()):
-        image = ax.imshow(values, cmap=HEAT, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
-        ax.set_yticks(range(len(rows)), rows)
-        ax.set_title(title, size=13, weight="normal", pad=5)
-        ax.tick_params(length=0)
-        ax.grid(False)
-        ax.spines[:].set_visible(False)
-    ax.set_xlabel(xlabel)
-    bar = fig.colorbar(image, ax=axes.ravel().tolist(), label=label, pad=0.015, aspect=12 + 8 * len(panels))
-    bar.outline.set_visible(False)
-    return fig
-
-
-def class_activation(image, heat, title="where the network looks"):
-    """Draws a photo beside its class activation map laid over it.
-
-    `image`: (height, width, 3), uint8 or 0 to 1; `heat`: (rows, columns), of any size and scale.
-    """
-    use_style()
-    image, heat = np.asarray(image), np.asarray(heat, float)
-    grey = image[..., :3].mean(-1) / (255 if image.max() > 1 else 1)
-    height, width = grey.shape
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 4 * height / width + 0.4))
-    frame = left.imshow(image).get_extent()
-    right.imshow(grey, cmap="gray", vmin=0, vmax=1)
-    heat = (heat - heat.min()) / (np.ptp(heat) or 1)
-    right.imshow(heat, cmap=HEAT, vmin=0, vmax=1, alpha=0.1 + 0.65 * heat, extent=frame, interpolation="bilinear")
-    for ax, text in ((left, "photo"), (right, title)):
-        ax.axis("off")
-        ax.set_title(text, size=14, weight="normal", loc="center", pad=6)
     return fig

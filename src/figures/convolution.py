@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 from figures import canvas
-from figures.style import COLORS, CONVOLUTIONS, use_style
+from figures.style import COLORS, CONVOLUTIONS, bare, use_style
 
 PIXELS = 5  # height and width of the drawn maps
 CELL, BETWEEN, REACH = 0.235, 0.3, 1.45  # of a cell, between two maps of a stack, from the inputs to the outputs
@@ -133,22 +133,12 @@ def draw_filters(inputs, kernels, outputs, titles):
         axes[2, column].imshow(outputs[column], cmap="gray")
         axes[0, column].set_title(title, size=16, loc="center", pad=8)
         for (row, at), value in np.ndenumerate(kernels[column]):
-            dark = abs(value) > 0.6 * largest
-            axes[1, column].text(
-                at,
-                row,
-                f"{round(float(value), 1) + 0:.1f}",
-                ha="center",
-                va="center",
-                size=15,
-                color="w" if dark else "k",
-            )
+            look = dict(ha="center", va="center", size=15, color="w" if abs(value) > 0.6 * largest else "k")
+            axes[1, column].text(at, row, f"{round(float(value), 1) + 0:.1f}", **look)
     for row, name in enumerate(("channel in", "3 × 3 kernel", "channel out")):
         axes[row, 0].set_ylabel(name, size=16)
     for ax in axes.flat:
-        ax.set(xticks=[], yticks=[])
-        ax.grid(False)
-        ax.spines[:].set_visible(False)
+        bare(ax)
     return fig
 
 
@@ -161,8 +151,8 @@ def draw_wiring(matrices, titles):
         for row, column in np.ndindex(inputs, outputs):
             colour = COLORS["depthwise"] if matrix[row][column] else COLORS["line"]
             canvas.box(ax, column, inputs - 1 - row, 1, 1, colour, lw=1.2, edgecolor="white")
-        ax.set(xlim=(0, outputs), ylim=(0, inputs), xticks=[], yticks=[], aspect="equal", xlabel="output channel")
+        ax.set(xlim=(0, outputs), ylim=(0, inputs), aspect="equal", xlabel="output channel")
         ax.set_title(title, size=16, loc="center")
-        ax.spines[:].set_visible(False)
+        bare(ax)
     axes[0, 0].set_ylabel("input channel")
     return fig

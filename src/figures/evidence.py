@@ -2,7 +2,6 @@
 
 import html
 import math
-import textwrap
 
 import matplotlib.pyplot as plt
 
@@ -43,32 +42,6 @@ def _draw_claim(ax, left, bottom, claim, first, second, verdict):
         x = left + share * CLAIM_WIDTH
         ax.text(x, bottom + 0.78, number, size=25, weight="bold", ha="center", va="center")
         ax.text(x, bottom + 0.3, where, size=13, ha="center", va="center")
-
-
-def draw_recipes(top1, marked, xlabel, title):
-    """Draws one dot for each recipe of `top1`, a dict of recipe -> accuracy, worst first.
-
-    `marked`: dict of recipe -> colour, for those that differ in kind. `title`: the finding, as a headline.
-    """
-    use_style()
-    fig = plt.figure(figsize=(11, 1.5 + 0.47 * len(top1)), layout="none")
-    height = fig.get_size_inches()[1]
-    ax = canvas.axes_in_inches(fig, 4.5, 0.7, 6.2, height - 1.4)
-    order = sorted(top1, key=top1.get)
-    for place, recipe in enumerate(order):
-        value, colour = top1[recipe], marked.get(recipe, COLORS["EfficientNet"])
-        ax.plot([min(top1.values()), value], [place, place], color=COLORS["line"], marker="", lw=2, zorder=1)
-        ax.plot(value, place, marker="o", ms=11, color=colour, mec="white", zorder=3)
-        ax.annotate(f"{value:.1f}", (value, place), (10, 0), textcoords="offset points", va="center", weight="bold")
-    ax.set_yticks(range(len(order)), [textwrap.fill(recipe, 42) for recipe in order])
-    ax.set_xlim(min(top1.values()) - 0.4, max(top1.values()) + 1.1)
-    ax.set_ylim(-0.6, len(order) - 0.4)
-    ax.set_xlabel(xlabel)
-    ax.grid(False, axis="y")
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    fig.text(0.02, 1 - 0.35 / height, title, size=15, weight="bold", va="center")
-    return fig
 
 
 PANEL, PANEL_GAP, SIDE = 4.3, 0.2, 0.85  # width of a panel, between panels, and the left margin, in inches

@@ -1,5 +1,7 @@
 """Charts of accuracy against cost: frontiers of several tables, speeds, and one network's accuracies."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -35,9 +37,8 @@ def draw_frontiers(panels, xlabel, ylabel, title, note="", family="EfficientNet"
         ax.set_title(heading, size=14, pad=7)
         ax.tick_params(labelleft=column == 0, labelbottom=line == lines - 1)
     fig.text(LEFT / width, 1 - 0.18 / height, title, size=17, weight="bold", va="top")
-    fig.text(
-        LEFT / width, 1 - 0.56 / height, " · ".join(filter(None, [KEY.format(family), note])), va="top", **canvas.NOTE
-    )
+    key = f"{KEY.format(family)} · {note}" if note else KEY.format(family)
+    fig.text(LEFT / width, 1 - 0.56 / height, key, va="top", **canvas.NOTE)
     middle = (LEFT + width - RIGHT) / 2 / width
     fig.text(middle, 0.2 / height, xlabel, ha="center", size=13)
     fig.text(0.2 / width, (BOTTOM + lines * (HIGH + ABOVE) / 2) / height, ylabel, va="center", rotation=90, size=13)
@@ -81,39 +82,32 @@ def draw_speeds(families, times, title):
     colours, names = colours_of(families), []
     for name, points in families.items():
         x, speed = np.array([point[1:] for point in points]).T
-        y = x * speed / 1000
+        y, labels = x * speed / 1000, []
         ax.plot(x, y, ls="None", marker="o", ms=8, mec="white", color=colours[name], zorder=4)
         for i, (label, *_) in enumerate(points):
             if label:
                 ax.plot(x[i], y[i], ls="None", marker="o", ms=13, mec=COLORS["ink"], color=colours[name], zorder=5)
+                labels.append((label, x[i], y[i], dict(color=colours[name], weight="bold", size=12)))
         last = x.argmax()
-        names.append((name, x[last], y[last], dict(color=colours[name], weight="bold", size=13)))
-        names += [
-            (label, *xy, dict(color=colours[name], weight="bold", size=12))
-            for (label, *_), *xy in zip(points, x, y)
-            if label
-        ]
+        names += [(name, x[last], y[last], dict(color=colours[name], weight="bold", size=13)), *labels]
     ax.margins(0.12)
     log_scales(ax, "xy")
     low, high = ax.get_xlim()
     floor, ceiling = ax.get_ylim()
     for i, time in enumerate(times):
         ax.plot([low, high], [low / time, high / time], color=COLORS["muted"], lw=0.9, ls=(0, (4, 3)), marker="")
-        right = min(high, ceiling * time)
-        note = dict(color=COLORS["muted"], size=11.5, ha="right", va="bottom")
-        ax.annotate(
-            f"{time:g} ms" if i else f"equal time: {time:g} ms",
-            (right, right / time),
-            (-16, -14),
-            textcoords="offset points",
-            **note,
-        )
+        right, text = min(high, ceiling * time), f"{time:g} ms" if i else f"equal time: {time:g} ms"
+        look = dict(color=COLORS["muted"], size=11.5, ha="right", va="bottom", textcoords="offset points")
+        ax.annotate(text, (right, right / time), (-16, -14), **look)
     ax.set(xlim=(low, high), ylim=(floor, ceiling))
     ax.set(xlabel="MACs per image (billions, log scale)", ylabel="trillion MACs per second (log scale)")
     write_headline(ax, title)
     fig.draw_without_rendering()  # the layout is final
     label_points(ax, names)
     return fig
+
+
+NAME_COLUMNS = 42  # letters of a name in a line
 
 
 def draw_ladder(values, xlabel, title, marked=()):
@@ -128,7 +122,7 @@ def draw_ladder(values, xlabel, title, marked=()):
         ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=COLORS["accent"], mew=2)
         beside = dict(textcoords="offset points", va="center", weight="bold")
         ax.annotate(f"{value:.1f}", (value, -i), (12, 0), color=COLORS["accent"], **beside)
-    ax.set_yticks([-i for i in range(len(values))], list(values))
+    ax.set_yticks([-i for i in range(len(values))], [textwrap.fill(name, NAME_COLUMNS) for name in values])
     ax.set_ylim(-len(values) + 0.4, 0.6)
     ax.margins(x=0.15)
     ax.tick_params(axis="y", length=0)

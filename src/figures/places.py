@@ -6,7 +6,7 @@ from matplotlib.patches import Rectangle
 
 from figures.convolution import SIGNED
 from figures.labels import write_headline
-from figures.style import COLORS, HEAT, use_style
+from figures.style import COLORS, HEAT, bare, use_style
 
 ABOVE, BELOW = SIGNED(1.0), SIGNED(0.0)
 
@@ -24,7 +24,7 @@ def draw_places(images, maps, names, title):
         shown = below.imshow(values, cmap=HEAT, vmin=0, vmax=np.max(maps), extent=frame, interpolation="nearest")
         strongest = np.unravel_index(np.argmax(values), np.shape(values))
         for ax in (photo, below):
-            _bare(ax)
+            bare(ax)
             _frame_place(ax, strongest, np.shape(values), "white")
         below.set_xlabel(f"“{name}”", size=16, labelpad=8)
     bar = fig.colorbar(shown, ax=axes.ravel().tolist(), pad=0.015, aspect=30)
@@ -46,7 +46,7 @@ def draw_difference(image, difference, names, title):
     frame = photo.imshow(image).get_extent()
     shown = numbers.imshow(difference, cmap=SIGNED, vmin=-largest, vmax=largest, extent=frame, interpolation="nearest")
     for ax in (photo, numbers):
-        _bare(ax)
+        bare(ax)
         for extreme, colour in ((difference.argmax(), ABOVE), (difference.argmin(), BELOW)):
             _frame_place(ax, np.unravel_index(extreme, difference.shape), difference.shape, colour)
     for place, value in np.ndenumerate(difference):
@@ -59,12 +59,6 @@ def draw_difference(image, difference, names, title):
     bar.outline.set_visible(False)
     write_headline(photo, title)
     return fig
-
-
-def _bare(ax):
-    ax.set(xticks=[], yticks=[])
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
 
 
 def _box(ax, place, shape):

@@ -124,6 +124,13 @@ def name_rows(ax, names):
     ax.tick_params(axis="y", length=0)
 
 
+def bare(ax):
+    """Leaves of the axes what is drawn in them: no ticks, no grid, no frame."""
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+
+
 def show(fig, alt, photo=False):
     """Displays a figure in a notebook, with a folded *Picture in words* under it, and closes it.
 

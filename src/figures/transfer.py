@@ -106,17 +106,16 @@ def draw_transfer(points, title):
         of_network = [point for point in points if point[0] == network]
         sizes = sorted({pixels for *_, pixels, _ in of_network})
         _draw_panel(ax, of_network)
-        ax.set(
-            xscale="log", xticks=sizes, xticklabels=sizes, xlim=(26, 275), ylim=(0, 100), xlabel="image size (pixels)"
-        )
+        ax.set(xscale="log", xlim=(26, 275), ylim=(0, 100), xlabel="image size (pixels)")
+        ax.set_xticks(sizes, sizes)
         ax.xaxis.set_minor_locator(NullLocator())
         ax.text(0.03, 0.975, network.capitalize(), transform=ax.transAxes, size=15, weight="bold", va="top")
     axes[0, 0].set_ylabel("CIFAR-10 test top-1 (%)")
     write_headline(axes[0, 0], title)
-    seen = {point[1] for point in points}
-    handles = [
-        plt.Line2D([], [], color=colour, lw=5, label=text) for name, (colour, text) in REGIMES.items() if name in seen
-    ]
+    seen, handles = {point[1] for point in points}, []
+    for name, (colour, text) in REGIMES.items():
+        if name in seen:
+            handles.append(plt.Line2D([], [], color=colour, lw=5, label=text))
     for name, look in OPTIMIZERS.items():
         handles.append(plt.Line2D([], [], color=COLORS["muted"], label=name, ms=9, **look))
     fig.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4)
@@ -142,9 +141,8 @@ def draw_confusion(panels, names, title):
     """
     use_style()
     side = CELL * len(names)
-    fig, axes = plt.subplots(
-        1, len(panels), figsize=((side + 0.4) * len(panels) + 1.6, side + 2), sharey=True, squeeze=False
-    )
+    size = (side + 0.4) * len(panels) + 1.6, side + 2
+    fig, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
     for ax, (name, counts) in zip(axes.flat, panels.items()):
         counts = np.asarray(counts)
         percent = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))

@@ -10,7 +10,6 @@ import pytest
 from cells import define
 from exercises import EXERCISES, cell, verdict
 from exercises.answers import Raised, same
-from exercises.slips import slips
 
 KINDS = dict(recall=0, modify=1, build=1, derive=2, decide=2)  # how hard
 PLAUSIBLE = (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError)  # what a mistake of a card may raise
@@ -53,10 +52,18 @@ def test_a_mistake_is_known_as_itself_and_as_nothing_else(entry):
 
 def test_a_slip_of_the_hand_is_named(entry):
     missing_return = entry.solution.replace("    return ", "    result = ")
-    for source, _ in [*slips(entry.solution), (missing_return, "")]:
+    for source, _ in [*entry.slips, (missing_return, "")]:
         right, line = verdict(entry.number, define(source, entry.name))
         assert right or re.search(r"[:?] .+[.?]$", line.split(" gave ")[-1]), line
         assert "\n" not in line and len(line) < 400
+
+
+def test_a_mistake_is_known_in_another_right_answer_too():
+    other = EXERCISES["03.2"].others[0]
+    missing = other.replace("return inputs + survives", "return survives")
+    assert other != missing and verdict("03.2", define(missing, "stochastic_depth"))[1].endswith(
+        ": the input is missing; it passes through the skip connection."
+    )
 
 
 def test_the_stub_is_not_answered_and_a_half_filled_one_not_finished(entry):

@@ -23,6 +23,11 @@ def test_the_summary_is_median_and_quartiles_in_milliseconds():
     assert clock.summary(np.array([1, 2, 3, 4, 5]) / 1000) == dict(ms_median=3, ms_low=2, ms_high=4, rounds=5)
 
 
+def test_ratios_are_to_the_reference_of_the_same_round():
+    found = clock.ratios(np.array([2, 6, 1.5]), np.array([1, 2, 1]), digits=2)
+    assert found == dict(ratio_median=2, ratio_low=1.75, ratio_high=2.5)
+
+
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(RuntimeError, match="jax; allowed: tensorflow"):

@@ -4,7 +4,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -12,7 +11,7 @@ from matplotlib.colors import to_hex
 from architecture import plan
 from datasets import published
 from figures import charts
-from figures.style import COLORS, HEAT, MARKERS
+from figures.style import COLORS, MARKERS
 from picture_layout import check_layout, contrast, headline, words
 
 
@@ -212,38 +211,3 @@ def test_image_grid():
     fig = charts.image_grid([np.full((8, 8), i) for i in range(5)], titles=list("abcde"), columns=3)
     assert [ax.images[0].get_array()[0, 0] for ax in fig.axes if ax.images] == [0, 1, 2, 3, 4] and len(fig.axes) == 6
     assert [ax.get_title() for ax in fig.axes[:5]] == list("abcde")
-
-
-def test_heatmaps_share_one_colour_scale_and_name_their_rows():
-    panels = {"first": np.zeros((3, 5)), "second": np.full((3, 7), 0.5)}
-    fig = charts.heatmaps(panels, list("abc"), "channel", "gate (0 to 1)")
-    first, second, bar = fig.axes
-    assert first.images[0].get_clim() == second.images[0].get_clim() == (0, 1)
-    assert np.array_equal(second.images[0].get_array(), panels["second"])
-    assert [tick.get_text() for tick in second.get_yticklabels()] == list("abc")
-    assert (first.get_title("left"), second.get_title("left")) == ("first", "second")
-    assert (second.get_xlabel(), bar.get_ylabel()) == ("channel", "gate (0 to 1)")
-
-
-def colours_of_map(heat, places):
-    """The colours, 0 to 255, of a grey photo of 60 x 80 under a map of heat, at places (column, row) of the photo."""
-    fig = charts.class_activation(np.full((60, 80, 3), 128, np.uint8), heat)
-    fig.canvas.draw()
-    pixels = np.asarray(fig.canvas.buffer_rgba())[::-1, :, :3]
-    return np.array([pixels[int(y), int(x)] for x, y in fig.axes[1].transData.transform(places)], float)
-
-
-def test_class_activation_is_hot_where_the_heat_is():
-    heat = np.zeros((3, 5))
-    heat[0, 4] = 7
-    # linear between the centres of the cells, which lie at columns 55.5 and 71.5 and at rows 9.5 and 29.5
-    places = {(71.5, 9.5): 1, (63.5, 9.5): 0.5, (55.5, 9.5): 0, (71.5, 19.5): 0.5, (0, 0): 0, (79, 59): 0}
-    for colour, share in zip(colours_of_map(heat, list(places)), places.values(), strict=True):
-        alpha = 0.1 + 0.65 * share
-        expected = alpha * 255 * np.array(plt.get_cmap(HEAT)(float(share))[:3]) + (1 - alpha) * 128
-        assert colour == pytest.approx(expected, abs=12)  # Matplotlib 3.8 interpolates a little otherwise
-    assert heat.max() == 7, "what it is given stays as it is"
-
-
-def test_class_activation_of_equal_heat_is_cold():
-    assert np.ptp(colours_of_map(np.ones((3, 5)), [(40, 30), (0, 0), (79, 59)])) == 0, "grey, as nothing is laid over"

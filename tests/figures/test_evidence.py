@@ -23,19 +23,6 @@ def test_claims_show_both_numbers_and_the_verdict():
     check_layout(fig)
 
 
-def test_recipes_stand_in_order_with_their_values():
-    top1 = {"the best": 78.8, "the worst": 68.7, "one with a name that is too long to stand in one line": 75.1}
-    fig = evidence.draw_recipes(top1, {"the best": COLORS["muted"]}, "top-1 (%)", "Ten points")
-    ax = fig.axes[0]
-    names = [tick.get_text().replace("\n", " ") for tick in ax.get_yticklabels()]
-    assert names == sorted(top1, key=top1.get)
-    dots = {line.get_ydata()[0]: line for line in ax.lines if line.get_marker() == "o"}
-    assert [dots[place].get_xdata()[0] for place in range(3)] == sorted(top1.values())
-    assert dots[2].get_color() == COLORS["muted"] != dots[0].get_color()
-    assert "Ten points" in words(fig) and "75.1" in words(fig)
-    check_layout(fig)
-
-
 def test_an_arrow_says_the_factor_between_two_networks_of_a_panel():
     lines = {"ResNet": [("50", 4.0, 76.0), ("152", 11.0, 78.0)], "EfficientNet": [("B0", 0.4, 77.0), ("B1", 0.7, 79.0)]}
     fig = evidence.draw_equal_recipes({"old": lines, "new": lines}, {"old": (0.4, 4, 76), "new": (1, 4, 76)}, "Found")

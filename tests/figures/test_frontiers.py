@@ -53,11 +53,13 @@ def test_speeds_multiply_macs_by_images_and_draw_lines_of_equal_time():
 
 
 def test_ladder_says_each_number_and_marks_some():
-    fig = draw_ladder({"plain": 75.1, "new": 78.57}, "top-1 (%)", "Training alone", marked=["new"])
+    long = "one with a name that is too long to stand in one line"
+    fig = draw_ladder({"plain": 75.1, "new": 78.57, long: 80}, "top-1 (%)", "Training alone", marked=["new"])
     ax = fig.axes[0]
-    assert [line.get_xdata()[0] for line in ax.lines] == [75.1, 78.57]
-    assert [line.get_color() for line in ax.lines] == [COLORS["accent"], "white"]
-    assert [text.get_text() for text in ax.texts] == ["75.1", "78.6"]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["plain", "new"]
+    assert [line.get_xdata()[0] for line in ax.lines] == [75.1, 78.57, 80]
+    assert [line.get_color() for line in ax.lines] == [COLORS["accent"], "white", COLORS["accent"]]
+    assert [text.get_text() for text in ax.texts] == ["75.1", "78.6", "80.0"]
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert [name.replace("\n", " ") for name in names] == ["plain", "new", long] and "\n" in names[2]
     assert headline(fig) == "Training alone"
     check_layout(fig)

@@ -14,7 +14,7 @@ FREEZE += "".join(f"{name}==1.2.post3\n" for name in colab_twin.NAMES if name !=
 
 @pytest.fixture
 def target(tmp_path, monkeypatch):
-    monkeypatch.setattr(colab_twin, "CONSTRAINTS", tmp_path / "constraints-colab.txt")
+    monkeypatch.setattr(colab_twin, "CONSTRAINTS", tmp_path / "colab.txt")
     return colab_twin.CONSTRAINTS
 
 
@@ -45,14 +45,14 @@ def test_what_is_no_freeze_is_refused_in_one_line(target, tmp_path, capsys, free
 
 
 def test_the_committed_file_is_what_the_program_writes():
-    text = (ROOT / "constraints-colab.txt").read_text(encoding="utf-8")
+    text = (ROOT / ".ci" / "colab.txt").read_text(encoding="utf-8")
     python, date = re.search(r"Python (\S+), published (\S+)", text).groups()
     assert colab_twin.constraints(text, date, python) == text
 
 
 def test_nothing_of_colab_s_is_outside_our_ranges():
     requirements = pytest.importorskip("packaging.requirements")
-    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints-colab.txt").read_text(encoding="utf-8"), re.M))
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / ".ci" / "colab.txt").read_text(encoding="utf-8"), re.M))
     for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             wanted = requirements.Requirement(line)

@@ -1,0 +1,41 @@
+"""How a command ends: without a word where its reader has gone, as in `| head -1`, and with one line where it fails."""
+
+import os
+import sys
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+
+CLOSED = 141  # what a shell shows for a program that a closed pipe ended
+FAILED = 2
+
+
+@contextmanager
+def ends_quietly():
+    """Ends the program with CLOSED where it prints to nobody; also as `@ends_quietly()` above a function."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        raise SystemExit(CLOSED) from None
+
+
+def fails_in_one_line(*errors):
+    """`@fails_in_one_line(ValueError)` above a main: such an error is one line on the screen, and the status FAILED."""
+
+    def decorate(main):
+        @wraps(main)
+        def run(*arguments):
+            try:
+                return main(*arguments)
+            except BrokenPipeError:  # nobody reads: for `ends_quietly`
+                raise
+            except errors as error:
+                line, *_ = [*str(error).splitlines(), type(error).__name__]
+                print(f"{Path(main.__code__.co_filename).name}: {line}", file=sys.stderr)
+                return FAILED
+
+        return run
+
+    return decorate

@@ -42,7 +42,7 @@ import numpy as np
 import tensorflow as tf
 
 from architecture import VARIANTS, EfficientNet, Scale, find_scale, require
-from atomic import locked, write_atomically, write_rows
+from atomic import locked, read_arrays, write_atomically, write_rows
 from closed_output import ends_quietly
 from datasets import cifar10, fashion_mnist
 from export import fuse
@@ -184,7 +184,6 @@ class Trainer:
 
     def _prepared(self, images):
         images = tf.cast(images, tf.float32)
-        images = tf.image.grayscale_to_rgb(images) if images.shape[-1] == 1 else images
         return tf.image.resize(images, self.model.input_shape[1:3]) if self.args.size else images
 
     def _train_step(self, images, labels):
@@ -276,9 +275,9 @@ class Trainer:
 def read_checkpoint(path):
     """What a checkpoint says about its run, and its arrays. Raises Stop."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            state = [file[str(i)] for i in range(len(file.files) - 1)]
+        arrays = read_arrays(path)
+        about = json.loads(str(arrays["about"]))
+        state = [arrays[str(i)] for i in range(len(arrays) - 1)]
         return {name: about[name] for name in ("step", "losses", "top1", "settings")}, state
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise Stop(f"{path} cannot be read ({error!r}); move it away to start over.") from error

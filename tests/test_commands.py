@@ -83,6 +83,18 @@ def test_ci_runs_the_test_command_and_then_what_needs_more(tmp_path, variables, 
     assert ci(tmp_path, **variables) == (status, ["python --version", *expected])
 
 
+MAINTAINERS_TOOLS = r'importorskip\("(hypothesis|latex2mathml|playwright|axe_playwright_python)|requirements-dev\.txt"'
+
+
+def test_what_needs_the_maintainers_tools_runs_in_the_second_step():
+    """The first step has them not, and skips; the second selects what is marked."""
+    tests = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    need = {name for name, text in tests.items() if re.search(MAINTAINERS_TOOLS, text)} - {"test_commands.py"}
+    assert {"test_random_input.py", "test_publish.py", "test_browser.py", "test_licences.py"} <= need
+    marked = {name for name in need if re.search(r"^pytestmark = .*mark\.extras", tests[name], re.M)}
+    assert need == marked
+
+
 @needs_bash
 def test_versions_are_the_lowest_the_highest_and_each_list(tmp_path):
     (tmp_path / ".ci").mkdir()

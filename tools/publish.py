@@ -129,7 +129,7 @@ def find_browser():
 def print_pdf(browser, page, pdf):
     """Prints a page to a PDF file. Raises ValueError, in one line, if the browser does not."""
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--print-to-pdf={pdf}"]
-    done = subprocess.run([browser, *options, page.resolve().as_uri()], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([browser, *options, page.resolve().as_uri()], capture_output=True, timeout=120)
     if done.returncode or not pdf.exists():
         raise ValueError(f"{browser} printed no {pdf.name}; --no-handouts leaves the PDF files out.")
 

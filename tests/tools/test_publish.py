@@ -10,6 +10,7 @@ import pytest
 
 from execute import ROOT, notebooks
 
+pytestmark = pytest.mark.extras
 pytest.importorskip("latex2mathml", reason="pages need what requirements-dev.txt installs")
 
 import deck

@@ -10,7 +10,6 @@ import pytest
 
 from execute import ROOT, notebooks
 
-pytestmark = pytest.mark.extras
 pytest.importorskip("latex2mathml", reason="pages need what requirements-dev.txt installs")
 
 import deck
@@ -18,6 +17,7 @@ import page
 import publish
 from rendering import Lesson, Renderer, anchor, headings, markdown, question_and_answer
 
+pytestmark = pytest.mark.extras
 LESSONS = [Lesson.read(path) for path in notebooks([])]
 BY_NUMBER = {lesson.number: lesson for lesson in LESSONS}
 DECKS = [BY_NUMBER[path.stem] for path in sorted(deck.FOLDER.glob("*.md"))]

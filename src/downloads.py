@@ -8,7 +8,6 @@ import tempfile
 import zlib
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from architecture import require
@@ -34,6 +33,8 @@ def fetch(name: str) -> tuple[Split, Split]:
     Nothing stays on the disk. Raises ValueError, in one line, for files that are not the original ones, and whatever
     `keras.utils.get_file` raises without a network.
     """
+    import keras  # here alone: TensorFlow takes seconds to start
+
     base, files = SOURCES[name]
     with tempfile.TemporaryDirectory() as folder:
         for file in files:

@@ -20,9 +20,8 @@ sums the gradients after each step. `keras.distribution` on JAX was tried; on a 
   does. Another number of replicas draws other masks: curves then agree only on average, exactly without both.
 - *Learning rate.* `--rate` is for 256 images; the peak is rate x batch / 256 (Goyal et al. 2017, arXiv:1706.02677),
   reached linearly over `--warmup` epochs, then a cosine falls to zero.
-- *Checkpoint.* One file, written by process 0, whole or not at all: weights, optimizer, step, curve, settings.
-
-The folder gets checkpoint.npz, curve.csv, result.json, final.weights.h5 and logs for TensorBoard in logs/.
+- *Checkpoint.* One file, written by process 0, whole or not at all: weights, optimizer, step, curve, settings. Beside
+  checkpoint.npz the folder gets curve.csv, result.json, final.weights.h5 and logs for TensorBoard in logs/.
 """
 
 import argparse
@@ -37,9 +36,13 @@ from dataclasses import replace
 from pathlib import Path
 from zipfile import BadZipFile
 
-import keras
 import numpy as np
-import tensorflow as tf
+
+from start import native_log_off
+
+with native_log_off():
+    import keras
+    import tensorflow as tf
 
 from architecture import VARIANTS, EfficientNet, Scale, find_scale, require
 from atomic import locked, read_arrays, write_atomically, write_rows
@@ -113,8 +116,8 @@ def check(args):
     for name in ("epochs", "batch", "every", "devices", "size"):
         value = getattr(args, name)
         require(value is None or value > 0, f"--{name}", value, "a whole number above 0")
-    for name, value in (("seed", args.seed), ("shift", args.shift)):
-        require(value >= 0, f"--{name}", value, "a whole number from 0")
+    require(args.seed >= 0, "--seed", args.seed, "a whole number from 0")
+    require(args.shift >= 0, "--shift", args.shift, "a whole number from 0")
     require(0 < args.rate < math.inf, "--rate", args.rate, "a number above 0")
     require(0 <= args.decay < math.inf, "--decay", args.decay, "a number from 0")
     require(0 <= args.warmup < args.epochs, "--warmup", args.warmup, "from 0 to less than --epochs")

@@ -154,9 +154,17 @@ def test_every_file_of_ours_that_a_page_names_exists(page):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_program_answers_help_from_any_folder(program, tmp_path):
     command = [sys.executable, str(ROOT / program), "--help"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and done.stdout.startswith("usage:"), done.stderr
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "0"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.startswith("usage:") and not done.stderr, done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_table_of_the_family_comes_without_tensorflow_s_log():
+    command = [sys.executable, str(ROOT / "src" / "architecture.py")]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 9 and not done.stderr, done.stderr
 
 
 def test_plain_pytest_runs_tests_and_notebooks():

@@ -27,8 +27,12 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-import keras
 import numpy as np
+
+from start import native_log_off
+
+with native_log_off():
+    import keras
 
 from architecture import Baseline, Conv, Scale, Stage, compound_scale, plan, require
 from exercises.answers import Raised, attempt, define, same_parts

@@ -18,8 +18,7 @@ sums the gradients after each step. `keras.distribution` on JAX was tried; on a 
   over replicas. With statistics per replica, 2 x 32 images would not train like 1 x 64, and no curve could be compared.
 - *Dropout and stochastic depth* draw from (seed, layer, step, replica), so a resumed run draws what an unbroken one
   does. Another number of replicas draws other masks: curves then agree only on average, exactly without both.
-- *Learning rate.* `--rate` is for 256 images; the peak is rate x batch / 256 (Goyal et al. 2017, arXiv:1706.02677),
-  reached linearly over `--warmup` epochs, then a cosine falls to zero.
+- *Learning rate.* `--rate` is for 256 images; its peak is rate x batch / 256 (Goyal et al. 2017, arXiv:1706.02677).
 - *Checkpoint.* One file, written by process 0, whole or not at all: weights, optimizer, step, curve, settings. Beside
   checkpoint.npz the folder gets curve.csv, result.json, final.weights.h5 and logs for TensorBoard in logs/.
 """

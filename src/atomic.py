@@ -4,7 +4,7 @@ import csv
 import io
 import os
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,10 @@ MOST = 2**31  # bytes that are read from one file of arrays: more only fills the
 
 
 def write_atomically(path, write):
-    """Calls `write(file)`, a binary file, on a temporary one that gets its name only once it is complete."""
+    """Calls `write(file)`, a binary file, on a temporary one that gets its name only once it is complete.
+
+    Raises OSError, which names `path`, where nothing can be written.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -22,8 +25,13 @@ def write_atomically(path, write):
         with open(temporary, "wb") as file:
             write(file)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from error  # not the temporary one
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made, it cannot be removed
+            temporary.unlink(missing_ok=True)
 
 
 def read_arrays(path):

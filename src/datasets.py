@@ -230,17 +230,18 @@ def _survey(path):
         if not place.is_dir():
             left_out[f"{_ending(place)} beside the classes"] += _ending(place) not in NOTES
             continue
-        photos[place.name] = []
+        name = os.fsencode(place.name).decode("utf-8", "surrogateescape")  # whatever the locale's encoding
+        photos[name] = []
         for file in _listed(place, problems):
             if file.is_dir():
                 inside = [each for each in file.rglob("*") if _ending(each) in PHOTO_ENDINGS]
-                left_out[f"in the sub-folder {place.name}/{file.name}"] += len(inside)
+                left_out[f"in the sub-folder {name}/{file.name}"] += len(inside)
             elif _ending(file) in PHOTO_ENDINGS + HEIC:
-                photos[place.name].append(file)
+                photos[name].append(file)
             else:
                 left_out[_ending(file)] += _ending(file) not in NOTES
-        if len(photos[place.name]) < 2:
-            problems.append(f"the number of photos in {place.name!r} is {len(photos[place.name])}")
+        if len(photos[name]) < 2:
+            problems.append(f"the number of photos in {name!r} is {len(photos[name])}")
     if len(photos) < 2:
         problems.append(f"the number of classes is {len(photos)}")
     return photos, +left_out, problems

@@ -33,7 +33,7 @@ LOADED = ("keras", "tensorflow", "PIL.Image", "matplotlib.pyplot", "pytest")
 
 
 def mutants(source):
-    """Yields (the changed line, the whole changed source) for each change."""
+    """Yields (a line of text that says what is changed, the whole changed source) for each change."""
     tree = ast.parse(source)
     before = ast.unparse(tree).splitlines()
     for node in _places(tree):
@@ -42,8 +42,9 @@ def mutants(source):
             changed = copy.deepcopy(tree, same)
             edit(same[id(node)])
             text = ast.unparse(changed)
-            line = next((line for line, old in zip(text.splitlines(), before) if line != old), "")
-            yield f"{getattr(node, 'lineno', 0):4}  {line.strip()}", text
+            pairs = zip(before, text.splitlines())
+            shown = next((f"{old.strip()}  ->  {new.strip()}" for old, new in pairs if old != new), "")
+            yield f"{getattr(node, 'lineno', 0):4}  {shown}", text
 
 
 def _places(node):

@@ -1,4 +1,4 @@
-"""No home, nothing to write to, a locale that is not UTF-8, no network, odd letters in the path: answers, or one line."""
+"""No home, nothing to write to, no network, a locale that is not UTF-8, a path with odd letters: right, or one line."""
 
 import os
 import shutil
@@ -60,10 +60,8 @@ def said():
         shutil.copytree(ROOT / name, series / name, ignore=left_out)
     for name in ("кошка", "dog"):
         (series / "photos" / name).mkdir(parents=True)
-        for number in range(2):
-            shutil.copy(
-                datasets.DATA / "photos" / datasets.PHOTOS["chelsea"], series / "photos" / name / f"{number}.png"
-            )
+        for number in "12":
+            shutil.copy(datasets.DATA / "photos" / "chelsea.png", series / "photos" / name / f"{number}.png")
     for path in [place, *place.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}

@@ -69,7 +69,7 @@ def _edits(node):
         yield lambda n: n.ops.__setitem__(0, OTHER[type(n.ops[0])]())
     if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
         yield lambda n: setattr(n, "value", not n.value if isinstance(n.value, bool) else n.value + 1)
-    if isinstance(node, (ast.If, ast.IfExp, ast.While)):
+    if isinstance(node, (ast.If, ast.IfExp, ast.While)) and not isinstance(node.test, ast.Compare):
         yield lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test))
     if isinstance(node, ast.Return) and node.value is not None:
         yield lambda n: setattr(n, "value", ast.Constant(None))

@@ -150,11 +150,16 @@ def test_every_file_of_ours_that_a_page_names_exists(page):
     assert not [name for name in sorted(named - examples) if not (ROOT / name).exists()]
 
 
+@pytest.mark.parametrize("program", [name for name in PROGRAMS if name.startswith("tools/")])
+def test_every_tool_ends_quietly_where_nobody_reads_and_prints_in_any_terminal(program):
+    assert "\n@ends_quietly()\ndef main(" in (ROOT / program).read_text(encoding="utf-8")
+
+
 @pytest.mark.slow  # most start TensorFlow
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_program_answers_help_from_any_folder(program, tmp_path):
     command = [sys.executable, str(ROOT / program), "--help"]
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "0"}
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout.startswith("usage:") and not done.stderr, done.stderr
     assert not list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
+from closed_output import ends_quietly
 
 KINDS = {".cff", ".ipynb", ".md", ".py", ".toml", ".yaml", ".yml"}
 SKIPPED = {".git", ".ipynb_checkpoints", ".venv", "__pycache__", "node_modules", "site", "venv"}
@@ -50,13 +51,14 @@ def replaced(text, old, new):
     return text
 
 
+@ends_quietly()
 def main(arguments=None):
     """Changes the address of this copy. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("repository", help="owner/name on GitHub")
     try:
         changed = change(ROOT, parser.parse_args(arguments).repository)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"address.py: {error}", file=sys.stderr)
         return 2
     print(f"{len(changed)} files changed. Look at them with `git diff`, then commit and push them.")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
+from closed_output import ends_quietly
 
 
 def grade(folder, out):
@@ -84,6 +85,7 @@ def minutes():
         print("\n".join(minutes_table(nbformat.read(path, as_version=4))), end="\n\n")
 
 
+@ends_quietly()
 def main(arguments=None):
     """Does what is asked for. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Copies of the series for a class, minutes to plan with, and marks.")

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
+from closed_output import ends_quietly
 
 CONSTRAINTS = ROOT / "constraints-colab.txt"
 # what can change an output of ours; the rest follows from these
@@ -44,6 +45,7 @@ def constraints(freeze, date, python):
     return HEAD.format(python=python, date=date) + "".join(f"{name}=={versions[name]}\n" for name in NAMES)
 
 
+@ends_quietly()
 def main(arguments=None):
     """Writes constraints-colab.txt. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Renews constraints-colab.txt from what `pip freeze` says on Colab.")
@@ -53,10 +55,10 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         text = constraints(options.freeze.read_text(encoding="utf-8"), options.date, options.python)
+        write_atomically(CONSTRAINTS, lambda file: file.write(text.encode("utf-8")))
     except (OSError, ValueError) as error:
         print(f"colab_twin.py: {error}", file=sys.stderr)
         return 2
-    write_atomically(CONSTRAINTS, lambda file: file.write(text.encode("utf-8")))
     print(f"{CONSTRAINTS.name}: {len(NAMES)} versions of {options.date}. `make colab` runs the notebooks under them.")
     return 0
 

@@ -24,6 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from architecture import plan, require
 from atomic import write_atomically
+from closed_output import ends_quietly
 from downloads import sha256
 from weights import lite_path
 
@@ -192,6 +193,7 @@ def write_npz(output, arrays):
     write_atomically(output, write)
 
 
+@ends_quietly()
 def main(arguments=None):
     """Converts the variant that is named. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Converts EfficientNet-Lite's ImageNet weights.")

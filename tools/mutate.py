@@ -20,6 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+from closed_output import ends_quietly
+
 ROOT = Path(__file__).resolve().parent.parent
 OTHER = {  # in place of an operator
     **{ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult},
@@ -137,6 +140,7 @@ def judge(module, tests, chosen):
     return 0
 
 
+@ends_quietly()
 def main(arguments=None):
     """Tests the changes of a module. Returns the exit status: 0 done, 2 the tests fail without a change."""
     parser = argparse.ArgumentParser(description="Says which changes of a module its tests do not notice.")

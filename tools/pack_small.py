@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from architecture import EfficientNet
+from closed_output import ends_quietly
 from convert_lite import compact, write_npz
 from datasets import DATA
 from mini import SMALL
@@ -31,6 +32,7 @@ def pack(run, output):
     write_npz(output, arrays)
 
 
+@ends_quietly()
 def main(arguments=None):
     """Packs the run that is named. Returns the exit status."""
     description, *_ = __doc__.splitlines()

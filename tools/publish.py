@@ -21,6 +21,7 @@ from execute import ROOT, notebooks, repository
 
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
+from closed_output import ends_quietly
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 REVEAL = {  # file of the package -> file of the site
@@ -139,6 +140,7 @@ def _write(path, content):
     write_atomically(path, lambda file: file.write(data))
 
 
+@ends_quietly()
 def main(arguments=None):
     """Builds the site. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Builds pages, decks and handouts that work without a network.")
@@ -148,7 +150,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         lines = build(notebooks(options.lessons), options.out, not options.no_handouts)
-    except (ImportError, ValueError) as error:
+    except (ImportError, ValueError, OSError) as error:
         hint = ": pip install -r requirements-dev.txt" if isinstance(error, ImportError) else ""
         print(f"publish.py: {error}{hint}", file=sys.stderr)
         return 2

@@ -1,7 +1,12 @@
 """Files are whole or not there, tables come back as they were, and a lock keeps others out."""
 
+import errno
 import multiprocessing
+import os
+import pickle
+import zipfile
 
+import numpy as np
 import pytest
 
 import atomic
@@ -31,6 +36,55 @@ def test_rows_come_back_and_columns_may_be_missing(tmp_path):
     atomic.write_rows(path, [dict(name="a, é", x=1), dict(name='"', y=2)])
     assert path.read_bytes().decode("utf-8").splitlines()[0] == "name,x,y"
     assert atomic.read_rows(path) == [dict(name="a, é", x="1", y=""), dict(name='"', x="", y="2")]
+
+
+def test_a_file_that_cannot_be_written_is_named_itself(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError) as caught:
+        atomic.write_atomically(tmp_path / "folder", lambda file: file.write(b"x"))
+    assert caught.value.filename == str(tmp_path / "folder") and caught.value.errno in (errno.EISDIR, errno.EACCES)
+    assert names_in(tmp_path) == ["folder"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_said(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match="file"):
+        atomic.write_atomically(tmp_path / "file" / "a", lambda file: file.write(b"x"))
+    assert names_in(tmp_path) == ["file"]
+
+
+def test_arrays_come_back(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.arange(3), y=np.ones((2, 2)))
+    found = atomic.read_arrays(tmp_path / "a.npz")
+    assert sorted(found) == ["x", "y"] and found["x"].tolist() == [0, 1, 2] and found["y"].shape == (2, 2)
+
+
+class Harm:
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return os.mkdir, (self.target,)
+
+
+@pytest.mark.parametrize("kind", ["a pickle", "a pickle alone", "a bomb", "one array", "text", "empty"])
+def test_what_is_no_file_of_arrays_is_refused_and_runs_nothing(tmp_path, monkeypatch, kind):
+    path, harm = tmp_path / "a.npz", np.array([Harm(str(tmp_path / "harm"))], object)
+    monkeypatch.setattr(atomic, "MOST", 10_000)
+    if kind == "a pickle":
+        np.savez(path, x=harm)
+    elif kind == "a bomb":
+        np.savez_compressed(path, x=np.zeros(10_000, np.uint8))
+        assert path.stat().st_size < 500
+    elif kind == "one array":
+        with open(path, "wb") as file:
+            np.save(file, np.arange(3))
+    else:
+        path.write_bytes({"a pickle alone": pickle.dumps(harm), "text": b"<html>", "empty": b""}[kind])
+    with pytest.raises((ValueError, zipfile.BadZipFile)) as caught:
+        atomic.read_arrays(path)
+    assert "\n" not in str(caught.value) and not (tmp_path / "harm").exists()
+    assert kind != "a bomb" or "it unpacks to 10,128 bytes" in str(caught.value)
 
 
 def hold(path, inside, leave):

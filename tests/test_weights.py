@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 import shutil
+import tempfile
 import threading
 
 import h5py
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import atomic
 import datasets
 import weights
 
@@ -185,6 +187,37 @@ def test_flipped_bit_in_an_npz_is_refused(tmp_path, refuses):
     path = tmp_path / "flipped.npz"
     path.write_bytes(content)
     refuses(lambda: weights.pretrained("lite0", path=path), "flipped.npz", "damaged")
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_refused(b0, tmp_path, refuses, monkeypatch):
+    def grown(file):
+        del file["top_bn/top_bn"]["beta:0"]
+        file["top_bn/top_bn"].create_dataset("beta:0", shape=(10**10,), dtype="f4", chunks=True)  # takes no room at all
+
+    path = edited(b0[0], tmp_path, grown)
+    refuses(lambda: weights.pretrained("b0", path=path, resolution=64), path.name, "cannot be read")
+    np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(10**6, np.uint8))
+    monkeypatch.setattr(atomic, "MOST", 10**6)
+    refuses(lambda: weights.pretrained("lite0", path=tmp_path / "bomb.npz"), "bomb.npz", "cannot be read")
+
+
+@pytest.mark.parametrize("given", [None, "mine", "~/mine"])
+def test_files_go_where_keras_puts_its_own(tmp_path, monkeypatch, given):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    if given:
+        monkeypatch.setenv("KERAS_HOME", given)
+    else:
+        monkeypatch.delenv("KERAS_HOME", raising=False)
+    assert weights._keras_home() == tmp_path / ("mine" if given else ".keras")
+
+
+@pytest.mark.parametrize("home", ["", "/nonexistent"])
+def test_without_a_home_files_go_to_the_temporary_folder(tmp_path, monkeypatch, home):
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert weights._keras_home() == tmp_path / ".keras"
 
 
 def test_bundled_file_is_verified(tmp_path, refuses, monkeypatch):

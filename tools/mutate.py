@@ -31,7 +31,7 @@ OTHER = {  # in place of an operator
     **{ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In},
     **{ast.USub: ast.UAdd, ast.Not: ast.UAdd},
 }
-TEXTS = ("help", "description", "metavar", "title", "prog", "stacklevel")  # keywords of what is only shown
+TEXTS = ("help", "description", "metavar", "title", "prog", "stacklevel", "flush")  # keywords of what is only shown
 LOADED = ("keras", "tensorflow", "PIL.Image", "matplotlib.pyplot", "pytest")
 
 
@@ -72,7 +72,7 @@ def _edits(node):
         yield lambda n: n.ops.__setitem__(0, OTHER[type(n.ops[0])]())
     if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
         yield lambda n: setattr(n, "value", not n.value if isinstance(n.value, bool) else n.value + 1)
-    if isinstance(node, (ast.If, ast.IfExp, ast.While)) and not isinstance(node.test, ast.Compare):
+    if isinstance(node, (ast.If, ast.IfExp, ast.While)) and not isinstance(node.test, (ast.Compare, ast.UnaryOp)):
         yield lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test))
     if isinstance(node, ast.Return) and node.value is not None:
         yield lambda n: setattr(n, "value", ast.Constant(None))

@@ -5,7 +5,6 @@ A server of ours stands in for the authors'. Processes are real ones. No test to
 
 import gzip
 import hashlib
-import http.server
 import io
 import multiprocessing
 import os
@@ -13,7 +12,6 @@ import pickle
 import signal
 import tarfile
 import tempfile
-import threading
 import warnings
 
 import numpy as np
@@ -21,6 +19,7 @@ import pytest
 
 import datasets
 import downloads
+from served import serving
 
 LOADERS = [("cifar10", (32, 32, 3)), ("fashion_mnist", (28, 28, 1))]
 TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
@@ -70,59 +69,22 @@ def fashion_mnist_files(random):
     return files, tuple(data)
 
 
-class Site(http.server.ThreadingHTTPServer):
-    """Serves `files`; may stop in the middle of each, until `goes_on` is set, or for good."""
-
-    def __init__(self, files):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.asked, self.cut = files, [], False
-        self.halfway, self.goes_on = threading.Event(), threading.Event()
-        self.goes_on.set()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        content = self.server.files[self.path.strip("/")]
-        self.server.asked.append(self.path)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        half = len(content) // 2
-        try:
-            self.wfile.write(content[:half])
-            self.server.halfway.set()
-            self.server.goes_on.wait(30)
-            self.wfile.write(b"" if self.server.cut else content[half:])
-        except OSError:  # the reader was killed
-            pass
-
-
 @pytest.fixture(params=LOADERS, ids=[name for name, _ in LOADERS])
 def site(request, tmp_path, monkeypatch):
     """(the server, the data set's name, what is in it), an empty cache, and a temporary folder of its own."""
     name, _ = request.param
     files, data = dict(cifar10=cifar10_files, fashion_mnist=fashion_mnist_files)[name](np.random.default_rng(4))
-    server = Site(files)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(datasets, "CACHE", tmp_path / "cache")
-    monkeypatch.setitem(downloads.SOURCES, name, (f"http://127.0.0.1:{server.server_port}/", list(files)))
     in_order = b"".join(part.astype(np.uint8).tobytes() for split in data for part in split)
     monkeypatch.setitem(downloads.DIGESTS, name, hashlib.sha256(in_order).hexdigest())
-    trust(monkeypatch, files)
-    yield server, name, data
-    server.shutdown()
-    server.server_close()
-
-
-def trust(monkeypatch, files):
     if archive := files.get("cifar-10-binary.tar.gz"):
         monkeypatch.setattr(downloads, "CIFAR10_SHA256", hashlib.sha256(archive).hexdigest())
+    with serving(files) as server:
+        monkeypatch.setitem(downloads.SOURCES, name, (server.address, list(files)))
+        yield server, name, data
 
 
 def assert_all(found, data):

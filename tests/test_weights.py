@@ -3,11 +3,12 @@
 import dataclasses
 import functools
 import hashlib
-import http.server
+import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
-import threading
+import time
 
 import h5py
 import keras
@@ -18,6 +19,7 @@ from PIL import Image
 import atomic
 import datasets
 import weights
+from served import serving
 
 build = functools.lru_cache(maxsize=None)(weights.EfficientNet)  # it takes longer than what is tested
 MEAN, STD = np.array([0.485, 0.456, 0.406], "float32"), np.array([0.229, 0.224, 0.225], "float32")
@@ -244,30 +246,17 @@ def test_arrays_that_were_read_stay_as_they_are(b0):
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """A folder that is served in place of Keras's address, and the Keras cache, empty."""
-    folder, cache = tmp_path / "served", tmp_path / "home" / "models"
-    folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-        def do_GET(self):
-            content = (folder / self.path.strip("/")).read_bytes()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: len(content) // 2] if broken.is_set() else content)
-
-    broken = threading.Event()
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-    threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
+    """A server in place of Keras's, and the folder of Keras's cache, empty."""
+    cache = tmp_path / "home" / "models"
     monkeypatch.setenv("KERAS_HOME", str(cache.parent))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(weights, "KERAS_URL", f"http://127.0.0.1:{httpd.server_port}/")
-    yield folder, cache, broken
-    httpd.shutdown()
-    httpd.server_close()
+    with serving({}) as site:
+        monkeypatch.setattr(weights, "KERAS_URL", site.address)
+        yield site, cache
+
+
+def offer(site, path):
+    site.files[path.name] = path.read_bytes()
 
 
 def expect(monkeypatch, variant, path):
@@ -276,13 +265,13 @@ def expect(monkeypatch, variant, path):
 
 
 def test_download_is_verified_and_kept(server, b0, monkeypatch):
-    folder, cache, _ = server
-    shutil.copy(b0[0], folder)
+    site, cache = server
+    offer(site, b0[0])
     expect(monkeypatch, "b0", b0[0])
     first = weights.pretrained("b0", resolution=64)
     assert os.listdir(cache) == ["efficientnetb0.h5"]
     np.testing.assert_allclose(features(first), features(b0[1]), atol=1e-4)
-    (folder / "efficientnetb0.h5").unlink()
+    site.files.clear()
     assert weights._downloaded("b0", True) == cache / "efficientnetb0.h5"
 
 
@@ -293,14 +282,14 @@ def test_top_and_notop_are_different_files(server, tmp_path, refuses):
 
 
 def test_broken_downloads_leave_nothing(server, b0, refuses, monkeypatch):
-    folder, cache, broken = server
-    shutil.copy(b0[0], folder)
+    site, cache = server
+    offer(site, b0[0])
     words = ["efficientnetb0.h5", str(cache), "lite0"]
     refuses(lambda: weights.pretrained("b0"), "hash does not match", *words, kind=FileNotFoundError)
     assert os.listdir(cache) == []
 
     expect(monkeypatch, "b0", b0[0])
-    broken.set()
+    site.cut = True
     refuses(lambda: weights.pretrained("b0"), *words, kind=FileNotFoundError)
     assert os.listdir(cache) == []
 
@@ -314,15 +303,37 @@ def test_broken_downloads_leave_nothing(server, b0, refuses, monkeypatch):
     assert os.listdir(cache) == []
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_processes_that_download_at_once_or_are_killed_leave_a_whole_file_or_none(server, b0, monkeypatch):
+    site, cache = server
+    offer(site, b0[0])
+    expect(monkeypatch, "b0", b0[0])
+    fork, name = multiprocessing.get_context("fork"), "efficientnetb0.h5"
+    three = [fork.Process(target=weights._downloaded, args=("b0", True)) for _ in range(3)]
+    site.goes_on.clear()
+    for process in three:
+        process.start()
+    while len(site.asked) < 3:
+        time.sleep(0.01)
+    three[0].kill()
+    three[0].join(30)
+    assert not (cache / name).exists()
+    site.goes_on.set()
+    for process in three[1:]:
+        process.join(30)
+    assert [process.exitcode for process in three] == [-signal.SIGKILL, 0, 0]
+    assert (cache / name).read_bytes() == b0[0].read_bytes() and len(os.listdir(cache)) <= 2  # of the killed, its part
+
+
 def test_offline_error_says_what_to_do(server, refuses, monkeypatch):
-    _, cache, _ = server
+    _, cache = server
     monkeypatch.setattr(weights, "KERAS_URL", "http://127.0.0.1:9/")  # nobody listens on the discard port
     words = ["efficientnetb0.h5", weights.KERAS_MD5["b0"][0], str(cache), "lite0", "no network"]
     refuses(lambda: weights.pretrained("b0"), *words, kind=FileNotFoundError)
 
 
 def test_damaged_file_in_the_cache_is_not_trusted_nor_touched(server, refuses):
-    _, cache, _ = server
+    _, cache = server
     cache.mkdir(parents=True)
     (cache / "efficientnetb0.h5").write_bytes(b"half a file")
     refuses(lambda: weights.pretrained("b0"), "efficientnetb0.h5", "MD5", weights.KERAS_MD5["b0"][0], "delete it")

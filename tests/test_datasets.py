@@ -495,6 +495,7 @@ def test_fashion_mnist_stands_in_the_place_of_cifar10():
         np.testing.assert_array_equal(y, other_y)
         assert (x == x[..., :1]).all() and not np.delete(x, range(2, 30), axis=1).any()
         assert not np.delete(x, range(2, 30), axis=2).any()
+    assert datasets.fashion_mnist.classes[3] == "Dress" and datasets.cifar10.classes[3] == "cat"
     train, test = (x for x, _ in datasets.fashion_mnist())
     np.testing.assert_array_equal(train[13, 2:30, 2:30, 0], mosaic[28:56, 3 * 28 : 4 * 28])
     np.testing.assert_array_equal(test[0, 2:30, 2:30, 1], mosaic[200 * 28 : 201 * 28, :28])

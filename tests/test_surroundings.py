@@ -34,7 +34,7 @@ def show(name, call):
     try:
         found = ascii(call())
     except Exception as error:
-        found = f"{type(error).__name__}: {ascii(str(error))}"
+        found = f"{type(error).__name__}: {ascii(str(error))[1:-1]}"
     print(f"{name} = {found}", flush=True)
 
 show("photo", lambda: datasets.photo("chelsea", 8).shape)
@@ -103,9 +103,9 @@ def test_an_answer_is_judged_and_shown_in_any_terminal(said):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("full", "OSError: 'cifar10 cannot be downloaded; `python tools/prepare_data.py cifar10 --help`"),
-        ("b0", "FileNotFoundError: 'efficientnetb0.h5 cannot be downloaded"),
-        ("save", "PermissionError: \"[Errno 13] Permission denied: 'mine.keras'"),
+        ("full", "OSError: cifar10 cannot be downloaded; `python tools/prepare_data.py cifar10 --help`"),
+        ("b0", "FileNotFoundError: efficientnetb0.h5 cannot be downloaded"),
+        ("save", "PermissionError: [Errno 13] Permission denied: 'mine.keras'"),
         ("train", "2"),
     ],
 )

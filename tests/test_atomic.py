@@ -17,7 +17,7 @@ def names_in(folder):
 
 
 def test_a_file_gets_its_name_only_when_it_is_whole(tmp_path):
-    path = tmp_path / "new folder" / "file"
+    path = tmp_path / "new" / "folder" / "file"
     atomic.write_atomically(path, lambda file: file.write(b"old"))
 
     def fail(file):
@@ -51,6 +51,10 @@ def test_a_file_in_the_place_of_a_folder_is_said(tmp_path):
     with pytest.raises(OSError, match="file"):
         atomic.write_atomically(tmp_path / "file" / "a", lambda file: file.write(b"x"))
     assert names_in(tmp_path) == ["file"]
+
+
+def test_a_file_of_arrays_may_be_a_checkpoint_of_b7_and_no_more_than_a_laptop_holds():
+    assert 3 * 4 * 66_658_680 < atomic.MOST < 4_000_000_000  # weights, gradients' memory and statistics, float32
 
 
 def test_arrays_come_back(tmp_path):

@@ -30,8 +30,8 @@ def write_atomically(path, write):
             raise
         raise type(error)(error.errno, error.strerror, str(path)) from error  # not the temporary one
     finally:
-        with suppress(OSError):  # where it could not be made, it cannot be removed
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it has its name, or could not be made
+            temporary.unlink()
 
 
 def read_arrays(path):

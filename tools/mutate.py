@@ -92,11 +92,9 @@ def passes(folder, tests, limit):
     if pid == 0:
         os.setsid()
         os.chdir(folder)
-        ours = [
-            name for name, module in sys.modules.items() if str(ROOT / "src") in str(getattr(module, "__file__", ""))
-        ]
-        for name in ours:  # the tests must load the changed ones
-            del sys.modules[name]
+        for name, module in list(sys.modules.items()):
+            if str(ROOT / "src") in str(getattr(module, "__file__", "")):
+                del sys.modules[name]  # the tests must load the changed ones
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nowhere, number)

@@ -151,10 +151,12 @@ def replaced(group, name, value):
         (lambda f: f.create_dataset("extra/extra/kernel:0", data=np.ones(3)), ["extra/kernel is left over"]),
         (lambda f: replaced(f["top_bn/top_bn"], "beta:0", np.ones(10)), ["top_bn/beta", "(10,)", "(1280,)"]),
         (lambda f: replaced(f["top_bn/top_bn"], "beta:0", np.full(1280, np.nan)), ["top_bn/beta", "not finite"]),
+        (lambda f: replaced(f["top_bn/top_bn"], "beta:0", np.zeros(1280, int)), ["top_bn/beta", "not finite"]),
         (lambda f: replaced(normalization(f), "variance:0", STD**2), ["variance is [0.05244,", "must be [0.229,"]),
         (lambda f: replaced(normalization(f), "mean:0", np.zeros(3)), ["mean is [0.0, 0.0, 0.0]", "must be [0.485,"]),
         (lambda f: f.pop(next(n for n in f if n.startswith("normalization"))), ["mean is []"]),
-        (lambda f: f.pop("predictions"), ["predictions/kernel is missing"]),
+        (lambda f: f.pop("predictions"), ["predictions/kernel is missing (and 1 more);"]),
+        (lambda f: f["predictions/predictions"].pop("bias:0"), ["predictions/bias is missing; give"]),
     ],
 )
 def test_wrong_content_is_refused(b0, tmp_path, refuses, change, words):
@@ -401,6 +403,7 @@ def test_classify_sees_an_image_as_it_sees_its_file(tmp_path, mode):
         (np.full((20, 20, 3), 1.0), ["0 to 255", "maximum is 1;", "multiply by 255"]),
         (np.full((20, 20, 3), -1.0), ["0 to 255", "-1"]),
         (np.full((20, 20, 3), 300), ["0 to 255", "300"]),
+        (np.full((20, 20, 3), 255.5), ["0 to 255", "255.5"]),
         (np.full((20, 20, 3), np.nan), ["0 to 255", "nan"]),
         (np.zeros((1, 20, 20, 3)), ["(1, 20, 20, 3)", "(height, width, 3)"]),
         (np.zeros((20, 20, 4), "uint8"), ["(20, 20, 4)", "(height, width, 3)"]),
@@ -414,6 +417,15 @@ def test_classify_sees_an_image_as_it_sees_its_file(tmp_path, mode):
 )
 def test_classify_refuses_what_is_no_photo(image, words, refuses):
     refuses(lambda: weights.classify(image), *words)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_what_is_black_or_white_or_nearly_so_is_a_photo_too(kind):
+    answers = []
+    for pixel in (0, 2, 255):
+        answers.append(weights.classify(np.full((20, 20, 3), pixel, kind)))
+    assert [len(each) for each in answers] == [5, 5, 5] and answers[0] != answers[2]
+    assert weights.classify(np.full((20, 20), 1, "uint8"))
 
 
 def test_classify_refuses_wrong_arguments(refuses):

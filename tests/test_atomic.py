@@ -36,6 +36,29 @@ def test_rows_come_back_and_columns_may_be_missing(tmp_path):
     atomic.write_rows(path, [dict(name="a, é", x=1), dict(name='"', y=2)])
     assert path.read_bytes().decode("utf-8").splitlines()[0] == "name,x,y"
     assert atomic.read_rows(path) == [dict(name="a, é", x="1", y=""), dict(name='"', x="", y="2")]
+    atomic.write_rows(path, [dict(name="two\r\nlines")])
+    assert atomic.read_rows(path) == [dict(name="two\r\nlines")]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'a\n"x\n', "'.*table.csv' is no table of commas in UTF-8 .unexpected end of data"),
+        (b"a\n\xff\n", "'.*table.csv' is no table of commas in UTF-8 .*; get the file anew"),
+        (b"a,b,a\n1,2,3\n", "'.*table.csv' names a column twice: a, b, a; give each its own name"),
+    ],
+)
+def test_what_is_no_table_is_named_in_one_line(tmp_path, content, words):
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=words) as caught:
+        atomic.read_rows(tmp_path / "table.csv")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_table_has_no_rows(tmp_path):
+    for content in (b"", b"a,b\n"):
+        (tmp_path / "table.csv").write_bytes(content)
+        assert atomic.read_rows(tmp_path / "table.csv") == []
 
 
 def test_a_file_that_cannot_be_written_is_named_itself(tmp_path):

@@ -34,7 +34,7 @@ def test_rows_come_back_and_columns_may_be_missing(tmp_path):
     path = tmp_path / "table.csv"
     assert atomic.read_rows(path) == []
     atomic.write_rows(path, [dict(name="a, é", x=1), dict(name='"', y=2)])
-    assert path.read_bytes().decode("utf-8").splitlines()[0] == "name,x,y"
+    assert path.read_bytes().decode("utf-8") == 'name,x,y\n"a, é",1,\n"""",,2\n'
     assert atomic.read_rows(path) == [dict(name="a, é", x="1", y=""), dict(name='"', x="", y="2")]
     atomic.write_rows(path, [dict(name="two\r\nlines")])
     assert atomic.read_rows(path) == [dict(name="two\r\nlines")]
@@ -112,6 +112,18 @@ def test_what_is_no_file_of_arrays_is_refused_and_runs_nothing(tmp_path, monkeyp
         atomic.read_arrays(path)
     assert "\n" not in str(caught.value) and not (tmp_path / "harm").exists()
     assert kind != "a bomb" or "it unpacks to 10,128 bytes" in str(caught.value)
+
+
+def test_who_does_not_wait_for_a_lock_is_told_at_once(tmp_path):
+    path = tmp_path / "new" / "folder" / "run"
+    for _ in range(2):  # a lock that was left behind holds nobody up
+        with atomic.locked(path, wait=False):
+            with (
+                pytest.raises(BlockingIOError, match="another process works on .*run"),
+                atomic.locked(path, wait=False),
+            ):
+                pass
+    assert names_in(path.parent) == ["run.lock"]
 
 
 def hold(path, inside, leave):

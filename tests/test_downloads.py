@@ -254,6 +254,18 @@ def test_other_files_of_fashion_mnist_are_named(tmp_path, kind):
     assert "\n" not in str(error.value) and not (tmp_path / "harm").exists()
 
 
+def test_the_largest_file_of_fashion_mnist_is_not_too_large(tmp_path, monkeypatch):
+    assert downloads.LARGEST == 47_040_016  # bytes of the original train-images-idx3-ubyte
+    files, data = fashion_mnist_files(np.random.default_rng(6))
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setattr(downloads, "LARGEST", 16 + 3 * 28 * 28)
+    assert_all(downloads.read_fashion_mnist(tmp_path), data)
+    monkeypatch.setattr(downloads, "LARGEST", 16 + 2 * 28 * 28)
+    with pytest.raises(ValueError, match="train-images.* cannot be read"):
+        downloads.read_fashion_mnist(tmp_path)
+
+
 def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path):
     file = tmp_path / "file"
     file.write_bytes(b"abc")

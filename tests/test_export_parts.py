@@ -25,6 +25,7 @@ def judged(tmp_path, monkeypatch):
         monkeypatch.setattr(export, "load", lambda path: lambda images: change(values(model, images)))
         export._verify(tmp_path / "a.tflite", model, quantize, calibration)
 
+    judge.model = model
     return judge
 
 
@@ -56,8 +57,7 @@ def test_a_file_with_other_outputs_is_refused(judged):
 def test_a_calibrated_file_is_judged_on_what_it_was_calibrated_with(judged):
     seen = []
     judged(lambda answers: seen.append(answers) or answers, "int8", SMALL)
-    np.testing.assert_array_equal(seen[0], values(body(12), SMALL) * 0 + seen[0])
-    assert seen[0].shape[0] == len(SMALL)
+    np.testing.assert_array_equal(seen[0], values(judged.model, SMALL))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 255), (0.5, 1.5), (2, 200)])

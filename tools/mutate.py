@@ -11,6 +11,7 @@ Keras already; the known tools load it again for each change, and take hours. Ne
 import argparse
 import ast
 import copy
+import gc
 import importlib
 import os
 import shutil
@@ -98,7 +99,7 @@ def passes(folder, tests, limit):
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nowhere, number)
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbval", "-p", "no:xdist"]
+        options = ["-x", "-q", "-p", "no:cacheprovider"]
         options += ["-o", "addopts=--import-mode=importlib -m 'not slow'", f"--rootdir={folder}"]
         os._exit(sys.modules["pytest"].main([*options, *tests]))
     end = time.monotonic() + limit
@@ -155,10 +156,11 @@ def main(arguments=None):
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after so long")
     chosen = parser.parse_args(arguments)
     sys.dont_write_bytecode = True
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    os.environ.update(PYTHONDONTWRITEBYTECODE="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     with native_log_off():
         for name in LOADED:
             importlib.import_module(name)
+    gc.freeze()  # or the collector of each copy touches, and so copies, all that is loaded
     return judge(chosen.module, chosen.tests or [tests_of(chosen.module)], chosen)
 
 

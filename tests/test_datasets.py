@@ -345,6 +345,7 @@ def test_each_part_gets_some_of_a_small_class(count):
         ([0] * 5, dict(groups=list("ab")), "number of groups is 2; allowed: 5, one for each label"),
         ([0] * 5, dict(shares=(0.5, 0.4)), "shares is .*add up to 1"),
         ([0] * 5, dict(shares=(1.2, -0.2)), "shares is .*add up to 1"),
+        ([0] * 5, dict(shares=(1.0, 0.0)), "shares is .*add up to 1"),
     ],
 )
 def test_a_split_that_cannot_be_made(labels, options, words):

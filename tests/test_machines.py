@@ -114,6 +114,11 @@ def test_machines_meet_before_the_engine_starts(monkeypatch, capsys):
         strategy(monkeypatch, devices=2)
 
 
+def test_a_run_of_one_meets_nobody_whatever_its_address():
+    _, port = free_address().split(":")
+    assert machines.meet([f"::1:{port}"], 0) is None
+
+
 def test_one_that_knocks_again_counts_once():
     address, left = free_address(), []
     first = threading.Thread(target=lambda: left.append(machines.meet([address, "b:1", "c:1"], 0)), daemon=True)

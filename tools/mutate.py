@@ -92,6 +92,7 @@ def passes(folder, tests, limit):
     pid = os.fork()
     if pid == 0:
         os.setsid()
+        signal.alarm(int(limit) + 2)  # also if this process is gone by then
         os.chdir(folder)
         for name, module in list(sys.modules.items()):
             if str(ROOT / "src") in str(getattr(module, "__file__", "")):
@@ -129,7 +130,7 @@ def judge(module, tests, chosen):
         if not passes(folder, tests, 3600):
             print(f"mutate.py: {' '.join(tests)} fail without a change", file=sys.stderr)
             return 2
-        limit, found = 20 + 5 * (time.monotonic() - start), []
+        limit, found = 10 + 3 * (time.monotonic() - start), []
         for number, (line, text) in enumerate(mutants(source)):
             if number < chosen.start or number % chosen.every:
                 continue

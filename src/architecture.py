@@ -5,7 +5,7 @@ r"""EfficientNet (Tan & Le 2019, arXiv:1905.11946): Table 1 -> plan -> costs -> 
 
 The shape arithmetic exists once, in `plan`: it works out every layer on paper. The Keras model is built from the
 plan, and parameters and multiply-adds (MACs, the paper's "FLOPS") are counted from the plan, so they cannot disagree.
-Layers carry the names of `keras.applications`. It needs `keras` only: TensorFlow, JAX and torch run this file.
+Layers carry the names of `keras.applications`. Of libraries only `keras` is imported: TensorFlow, JAX and torch run it.
 """
 
 import math
@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from numbers import Integral
 
-import keras
-from keras import layers
+from start import native_log_off
+
+with native_log_off():
+    import keras
+    from keras import layers
 
 from arguments import FACTOR, RATE, RATIO, WHOLE, is_number, require, require_fields, require_kind
 from command import fails_in_one_line

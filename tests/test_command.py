@@ -13,8 +13,8 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 PROGRAM = """
 import sys
 sys.path.insert(0, {src!r})
-from command import ends_quietly
-@ends_quietly()
+from command import ends_quietly, fails_in_one_line
+@{decorator}
 def main():
     while True:
         print("a line", flush={flush})
@@ -23,9 +23,10 @@ main()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a closed pipe is another error on Windows")
+@pytest.mark.parametrize("decorator", ["ends_quietly()", "fails_in_one_line(OSError)"])
 @pytest.mark.parametrize("flush", [True, False])
-def test_a_reader_that_leaves_ends_the_program_without_a_word(flush):
-    command = [sys.executable, "-c", PROGRAM.format(src=str(SRC), flush=flush)]
+def test_a_reader_that_leaves_ends_the_program_without_a_word(flush, decorator):
+    command = [sys.executable, "-c", PROGRAM.format(src=str(SRC), flush=flush, decorator=decorator)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "a line\n"
         process.stdout.close()
@@ -51,10 +52,9 @@ def test_any_other_error_stays_one_and_results_pass():
         main(0)
 
 
-def test_a_reader_that_left_is_no_error_of_the_program():
-    @fails_in_one_line(OSError)
-    def main():
-        raise BrokenPipeError
-
-    with pytest.raises(BrokenPipeError):
-        main()
+def test_a_sign_that_the_terminal_does_not_know_is_a_question_mark():
+    program = PROGRAM.format(src=str(SRC), flush=True, decorator="ends_quietly()")
+    program = program.replace("while True", "for _ in range(2)").replace("a line", "→ é")
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.decode("latin-1").split("\n") == ["? é", "? é", ""]

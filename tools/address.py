@@ -51,7 +51,7 @@ def replaced(text, old, new):
     return text
 
 
-@fails_in_one_line(ValueError)
+@fails_in_one_line(ValueError, OSError)
 def main(arguments=None):
     """Changes the address of this copy. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from architecture import require
+from arguments import require
 
 Split = tuple[np.ndarray, np.ndarray]  # images and labels
 FASHION_MNIST_FILES = [f"{part}-ubyte.gz" for part in ("train-images-idx3", "train-labels-idx1")]

@@ -132,7 +132,7 @@ def draw_filters(inputs, kernels, outputs, titles, headline):
         axes[0, column].imshow(inputs[column], cmap="gray")
         axes[1, column].imshow(kernels[column], cmap=SIGNED, vmin=-largest, vmax=largest)
         axes[2, column].imshow(outputs[column], cmap="gray")
-        axes[0, column].set_title(title, size=16, loc="center", pad=8)
+        axes[0, column].set_title(title, size=16, weight="normal", loc="center", pad=8)
         for (row, at), value in np.ndenumerate(kernels[column]):
             dark = abs(value) > 0.6 * largest
             axes[1, column].text(
@@ -167,7 +167,7 @@ def draw_wiring(matrices, titles, headline):
             colour = COLORS["depthwise"] if matrix[row][column] else COLORS["line"]
             canvas.box(ax, column, inputs - 1 - row, 1, 1, colour, lw=1.2, edgecolor="white")
         ax.set(xlim=(0, outputs), ylim=(0, inputs), xticks=[], yticks=[], aspect="equal", xlabel="output channel")
-        ax.set_title(title, size=16, loc="center")
+        ax.set_title(title, size=16, weight="normal", loc="center")
         ax.spines[:].set_visible(False)
     axes[0, 0].set_ylabel("input channel")
     write_headline_above(fig, headline)

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullLocator
 from datasets import CIFAR10_CLASSES, measured
 from figures import canvas
 from figures.charts import curves
-from figures.labels import write_headline
+from figures.labels import write_headline, write_headline_above
 from figures.style import COLORS, NAVY, PURPLE, RED, name_rows, use_style
 from intervals import wilson
 
@@ -177,7 +177,7 @@ def draw_confusion(panels, names, title):
         ax.tick_params(length=0)
         ax.set_title(name, size=14, loc="center")
     axes[0, 0].set_ylabel("truth")
-    fig.suptitle(title, x=0.01, ha="left", size=15, weight="bold")
+    write_headline_above(fig, title)
     return fig
 
 

@@ -135,7 +135,8 @@ class Code:
                     pieces.insert(0, (helper, text))
                     waiting.append(helper)
         pieces = [*self.stars, *sorted(pieces, key=lambda piece: isinstance(piece[0], ast.FunctionDef))]
-        reason = next((reason for piece, _ in pieces if (reason := why_not(piece))), "") or reason
+        for piece, _ in pieces:
+            reason = reason or why_not(piece)
         text = "\n\n\n".join(text for _, text in pieces)
         return Found("refused" if reason else "answer", name, reason, text, left_open(node))
 

@@ -84,10 +84,10 @@ def test_normalise_removes_what_runs_leave_behind():
 
 def test_normalise_keeps_the_words_of_a_widget_and_not_the_widget():
     words = new_output("display_data", {"text/html": "<p>Sliders</p>", "text/plain": "Sliders"})
-    live = []
-    for mime in ("application/vnd.jupyter.widget-view+json", "application/javascript"):
-        live.append(new_output("display_data", {mime: {"model_id": "x"}, "text/plain": "VBox(children=("}))
-    notebook = new_notebook(cells=[new_code_cell("sliders()", outputs=[words, *live])])
+    script = new_output("display_data", {"application/javascript": "name()", "text/plain": "names"})
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "VBox(children=("}
+    outputs = [words, script, new_output("display_data", view)]
+    notebook = new_notebook(cells=[new_code_cell("sliders()", outputs=outputs)])
     normalise(notebook)
     assert notebook.cells[0].outputs == [words]
 

@@ -9,8 +9,10 @@ import pytest
 
 import grading
 import hostile
+from execute import notebooks
 from exercises import EXERCISES, cell
 from grading import grade_all, submissions, table
+from submission import Code
 
 FOLDER_OF_SOURCES = os.path.dirname(grading.__file__)
 
@@ -248,6 +250,15 @@ def test_marks(graded, file):
     else:
         assert [mark.state for mark in graded[file].marks] == expected, [mark.line for mark in graded[file].marks]
         assert not graded[file].problem
+
+
+@pytest.mark.parametrize("path", notebooks([]), ids=lambda path: path.stem[:2])
+def test_nothing_in_a_lesson_keeps_its_answers_from_being_run(path):
+    sources, _ = grading.read_cells(path)
+    for number, entry in EXERCISES.items():
+        if number[:2] == path.name[:2]:
+            found = Code.read([*sources, entry.solution]).answer(number, entry.name, entry.stub)
+            assert found.state == "answer", (number, found.note)
 
 
 def said(graded, file):

@@ -18,7 +18,6 @@ from execute import ROOT, notebooks
 pytestmark = [pytest.mark.extras, pytest.mark.slow]
 WHERE = "requirements-dev.txt has it"
 playwright = pytest.importorskip("playwright.sync_api", reason=f"needs playwright; {WHERE}")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=f"needs axe-playwright-python; {WHERE}")
 publish = pytest.importorskip("publish")
 
 CHROMIUM = publish.find_browser()
@@ -185,6 +184,7 @@ def test_sliders_have_names_and_move_by_mouse_and_by_keyboard(visit, place):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_axe_finds_nothing_serious_in_the_sliders(visit, place):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=f"needs axe-playwright-python; {WHERE}")
     tab = visit(place, SLIDERS)
     run_all(tab)
     tab.locator(".redrawing").scroll_into_view_if_needed()

@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from numbers import Integral
 
-import keras
-from keras import layers
+from start import native_log_off
+
+with native_log_off():
+    import keras
+    from keras import layers
 
 from arguments import FACTOR, RATE, RATIO, WHOLE, is_number, require, require_fields, require_kind
 from command import fails_in_one_line

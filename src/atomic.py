@@ -3,13 +3,21 @@
 import csv
 import io
 import os
-from contextlib import contextmanager
+import zipfile
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+MOST = 2**31  # bytes that are read from one file of arrays: more only fills the memory
+
 
 def write_atomically(path, write):
-    """Calls `write(file)`, a binary file, on a temporary one that gets its name only once it is complete."""
+    """Calls `write(file)`, a binary file, on a temporary one that gets its name only once it is complete.
+
+    Raises OSError, which names `path`, where nothing can be written.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -17,8 +25,26 @@ def write_atomically(path, write):
         with open(temporary, "wb") as file:
             write(file)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from error  # not the temporary one
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it has its name, or could not be made
+            temporary.unlink()
+
+
+def read_arrays(path):
+    """The arrays of an .npz, {name: array}. A pickle in it is not opened, and no more than MOST bytes are unpacked.
+
+    Raises ValueError, OSError, and what zipfile and NumPy raise for a damaged file, all in one line.
+    """
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > MOST:
+        raise ValueError(f"it unpacks to {unpacked:,} bytes")
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def read_rows(path):

@@ -12,7 +12,12 @@ FAILED = 2
 
 @contextmanager
 def ends_quietly():
-    """Ends the program with CLOSED where it prints to nobody; also as `@ends_quietly()` above a function."""
+    """Ends the program with CLOSED where it prints to nobody; also as `@ends_quietly()` above a function.
+
+    A sign that the terminal's encoding does not have is printed as a question mark.
+    """
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has it not, and needs it not
+        sys.stdout.reconfigure(errors="replace")
     try:
         yield
         sys.stdout.flush()
@@ -29,6 +34,8 @@ def fails_in_one_line(*errors):
         def run(*arguments):
             try:
                 return main(*arguments)
+            except BrokenPipeError:  # nobody reads: for `ends_quietly`
+                raise
             except errors as error:
                 line, *_ = [*str(error).splitlines(), type(error).__name__]
                 print(f"{Path(main.__code__.co_filename).name}: {line}", file=sys.stderr)

@@ -8,15 +8,16 @@ import hashlib
 import os
 import warnings
 from collections import Counter
+from contextlib import ExitStack, suppress
 from numbers import Integral
 from pathlib import Path
 
-import keras
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from arguments import is_number, require
-from atomic import read_rows
+from atomic import locked, read_arrays, read_rows, write_atomically
+from downloads import Split, fetch, verified
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 CACHE = DATA / "cache"  # not in git: what `tools/` put there, verified
@@ -38,12 +39,7 @@ FASHION_MNIST_CLASSES = (
 CROP_PADDING = 32  # pixels around the centre crop, tensorflow/tpu models/official/efficientnet/preprocessing.py
 LARGEST = 10_000  # pixels a side that are ever asked for: more would only fill the memory
 SUBSET_TRAIN = 200  # images per class; 100 more are for the test
-DIGESTS = {  # sha256 of a complete data set, see `verified`
-    "cifar10": "80387ddb9a0edf3fc4a964ee3770296169bb26a651050df20035579673099660",
-    "fashion_mnist": "ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f",
-}
 PathLike = str | os.PathLike
-Split = tuple[np.ndarray, np.ndarray]  # images and labels
 
 
 # ---------------------------------------------------------------- one photo
@@ -215,17 +211,18 @@ def _survey(path):
         if not place.is_dir():
             left_out[f"{_ending(place)} beside the classes"] += _ending(place) not in NOTES
             continue
-        photos[place.name] = []
+        name = os.fsencode(place.name).decode("utf-8", "surrogateescape")  # whatever the locale's encoding
+        photos[name] = []
         for file in _listed(place, problems):
             if file.is_dir():
                 inside = [each for each in file.rglob("*") if _ending(each) in PHOTO_ENDINGS]
-                left_out[f"in the sub-folder {place.name}/{file.name}"] += len(inside)
+                left_out[f"in the sub-folder {name}/{file.name}"] += len(inside)
             elif _ending(file) in PHOTO_ENDINGS + HEIC:
-                photos[place.name].append(file)
+                photos[name].append(file)
             else:
                 left_out[_ending(file)] += _ending(file) not in NOTES
-        if len(photos[place.name]) < 2:
-            problems.append(f"the number of photos in {place.name!r} is {len(photos[place.name])}")
+        if len(photos[name]) < 2:
+            problems.append(f"the number of photos in {name!r} is {len(photos[name])}")
     if len(photos) < 2:
         problems.append(f"the number of classes is {len(photos)}")
     return photos, +left_out, problems
@@ -267,28 +264,42 @@ def cifar10(full: bool = False) -> tuple[Split, Split]:
 
     Images are uint8 (n, 32, 32, 3), labels int64 (n,), see CIFAR10_CLASSES. The shipped subset has 2,000 + 1,000
     images: the first 200 (100) of each class in the order of the full data, taken in turn, so the labels run
-    0, 1, ... 9, 0, 1, ... and any ten neighbours are balanced. `full=True` returns all 50,000 + 10,000: from
-    data/cache/cifar10.npz if it is there, else by Keras's download. Raises ValueError for a file that is not what it
-    should be, OSError without file and network.
+    0, 1, ... 9, 0, 1, ... and any ten neighbours are balanced. `full=True` returns all 50,000 + 10,000, which are
+    downloaded once into data/cache/cifar10.npz. Raises ValueError for a file that is not what it should be, OSError
+    without file and network. The authors state no licence; `fashion_mnist` can stand in its place.
     """
     shape = (32, 32, 3)
-    return _complete("cifar10", shape) if full else _subset("cifar10.webp", shape)
+    return complete("cifar10", shape) if full else _subset("cifar10.webp", shape)
 
 
 def fashion_mnist(full: bool = False) -> tuple[Split, Split]:
-    """Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747): ((x_train, y_train), (x_test, y_test)).
+    """Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747) in the form of `cifar10`, to be used in its place.
 
-    Images are uint8 (n, 28, 28, 1), labels int64 (n,), see FASHION_MNIST_CLASSES. The subset is chosen as in `cifar10`.
-    `full=True` returns all 60,000 + 10,000: from data/cache/fashion_mnist.npz or by Keras. Raises as `cifar10` does.
+    Its grey images of 28 x 28 pixels have two black pixels more on each side and three equal channels: uint8
+    (n, 32, 32, 3). Labels are int64 (n,), see FASHION_MNIST_CLASSES. The subset is chosen as in `cifar10`, and
+    `full=True` returns all 60,000 + 10,000. Raises as `cifar10` does.
     """
     shape = (28, 28, 1)
-    return _complete("fashion_mnist", shape) if full else _subset("fashion_mnist.png", shape)
+    data = complete("fashion_mnist", shape) if full else _subset("fashion_mnist.png", shape)
+    (x, y), (x_test, y_test) = data
+    return (_like_cifar10(x), y), (_like_cifar10(x_test), y_test)
+
+
+cifar10.classes = CIFAR10_CLASSES  # so that one word in a lesson changes images and names
+fashion_mnist.classes = FASHION_MNIST_CLASSES
+
+
+def _like_cifar10(images):
+    return np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0))).repeat(3, axis=-1)
 
 
 def _subset(file, shape):
     """Cuts a mosaic into images. Its columns are the ten classes, its rows first those of train, then those of test."""
     height, width, channels = shape
-    with Image.open(DATA / file) as image:
+    path = DATA / file
+    if not path.is_file():
+        raise FileNotFoundError(f"{str(path)!r} is missing; `git checkout data/{file}` brings it.")
+    with Image.open(path) as image:
         mosaic = np.array(image).reshape(-1, height, 10, width, channels)
     images = mosaic.swapaxes(1, 2).reshape(-1, *shape)
     labels = np.arange(len(images), dtype=np.int64) % 10
@@ -296,42 +307,47 @@ def _subset(file, shape):
     return (images[:n], labels[:n]), (images[n:], labels[n:])
 
 
-def _complete(name, shape):
+def complete(name: str, shape: tuple[int, int, int]) -> tuple[Split, Split]:
+    """All of "cifar10" or "fashion_mnist" as their authors publish it, images (n, *shape); raises as `cifar10` does."""
     path = CACHE / f"{name}.npz"
-    (x, y), (x_test, y_test) = _cached(name, path) if path.is_file() else _downloaded(name)
+    (x, y), (x_test, y_test) = _cached(name, path) if path.is_file() else _downloaded(name, path)
     y, y_test = (labels.ravel().astype(np.int64) for labels in (y, y_test))
     return (x.reshape(-1, *shape), y), (x_test.reshape(-1, *shape), y_test)
 
 
 def _cached(name, path):
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return verified(name, path, ((file["x"], file["y"]), (file["x_test"], file["y_test"])))
+        arrays = read_arrays(path)
+        return verified(name, path, ((arrays["x"], arrays["y"]), (arrays["x_test"], arrays["y_test"])))
     except Exception as error:  # cut short or changed: numpy and zipfile raise a dozen kinds
         raise ValueError(f"{str(path)!r} is not all of {name}; delete it, then it is downloaded.") from error
 
 
-def _downloaded(name):
-    try:
-        data = getattr(keras.datasets, name).load_data()
-    except Exception as error:  # without a network Keras raises a bare Exception
-        make = f"`python tools/prepare_data.py {name} --help` says how to do without"
-        raise OSError(f"{name} cannot be downloaded; {make}, or use full=False, which needs no network.") from error
-    return verified(name, "Keras's download", data)  # Keras knows no hash of Fashion-MNIST
+def _downloaded(name, path):
+    """The data set from the network, unless another process brings it meanwhile; kept for the next time."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # no lock in a folder that cannot be written, and no need of one
+            stack.enter_context(locked(path))
+        if path.is_file():
+            return _cached(name, path)
+        try:
+            data = fetch(name)
+        except ValueError:
+            raise
+        except Exception as error:  # without a network Keras raises a bare Exception
+            make = f"`python tools/prepare_data.py {name} --help` says how to do without"
+            raise OSError(f"{name} cannot be downloaded; {make}, or use full=False, which needs no network.") from error
+        try:
+            keep(path, data)
+        except OSError as error:
+            warnings.warn(f"{name} is downloaded but not kept for the next time: {error}.", stacklevel=4)
+        return data
 
 
-def verified(name: str, source: PathLike, data: tuple[Split, Split]) -> tuple[Split, Split]:
-    """`data`, if it is all of "cifar10" or "fashion_mnist". Raises ValueError that names the `source` if it is not.
-
-    The sha256 is that of the bytes of x_train, y_train, x_test and y_test in this order, labels as one byte each.
-    """
-    digest = hashlib.sha256()
-    for x, y in data:
-        digest.update(np.ascontiguousarray(x))
-        digest.update(y.astype(np.uint8))
-    original = digest.hexdigest() == DIGESTS[name]
-    require(original, f"the file of {name}", str(source), "the original data only; get it again")
-    return data
+def keep(path: PathLike, data: tuple[Split, Split]) -> None:
+    """Writes a complete data set as the file that `complete` reads, whole or not at all."""
+    (x, y), (x_test, y_test) = data
+    write_atomically(path, lambda file: np.savez(file, x=x, y=y, x_test=x_test, y_test=y_test))
 
 
 # ---------------------------------------------------------------- tables of numbers

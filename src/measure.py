@@ -7,12 +7,12 @@ python src/measure.py depthwise --quick   a short trial, which writes nothing
 
 import argparse
 import ast
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
 
 from command import ends_quietly, fails_in_one_line
+from start import native_log_off
 
 EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export", "speed")
 
@@ -42,10 +42,11 @@ def parse(arguments):
 def main(arguments):
     """Runs an experiment. Returns the exit status: 0 done, 2 it cannot run here, 130 stopped."""
     options = vars(parse(arguments))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        with native_log_off():
+            experiment = import_module(f"experiments.{options.pop('experiment')}")
         with ends_quietly():
-            import_module(f"experiments.{options.pop('experiment')}").main(**options)
+            experiment.main(**options)
     except KeyboardInterrupt:
         print("\nmeasure.py: stopped; the rows that are written stay, the same command goes on.", file=sys.stderr)
         return 130

@@ -10,7 +10,6 @@ def start():
 
     May be called again at any time. Raises ImportError, in one line, if something is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with native_log_off():
             import keras
@@ -27,8 +26,10 @@ def start():
 def native_log_off():
     """Sends file descriptor 2 nowhere meanwhile: TensorFlow's C++ logs there before it reads any setting.
 
-    Python's own warnings and errors still reach Jupyter, which takes them from sys.stderr.
+    Python's own warnings and errors still reach Jupyter, which takes them from sys.stderr. What TensorFlow logs later
+    is left to TF_CPP_MIN_LOG_LEVEL, which is set to errors alone unless it is set already.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         before = os.dup(2)
     except OSError:  # there is none, as under pythonw

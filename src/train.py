@@ -18,11 +18,9 @@ sums the gradients after each step. `keras.distribution` on JAX was tried; on a 
   over replicas. With statistics per replica, 2 x 32 images would not train like 1 x 64, and no curve could be compared.
 - *Dropout and stochastic depth* draw from (seed, layer, step, replica), so a resumed run draws what an unbroken one
   does. Another number of replicas draws other masks: curves then agree only on average, exactly without both.
-- *Learning rate.* `--rate` is for 256 images; the peak is rate x batch / 256 (Goyal et al. 2017, arXiv:1706.02677),
-  reached linearly over `--warmup` epochs, then a cosine falls to zero.
-- *Checkpoint.* One file, written by process 0, whole or not at all: weights, optimizer, step, curve, settings.
-
-The folder gets checkpoint.npz, curve.csv, result.json, final.weights.h5 and logs for TensorBoard in logs/.
+- *Learning rate.* `--rate` is for 256 images; its peak is rate x batch / 256 (Goyal et al. 2017, arXiv:1706.02677).
+- *Checkpoint.* One file, written by process 0, whole or not at all: weights, optimizer, step, curve, settings. Beside
+  checkpoint.npz the folder gets curve.csv, result.json, final.weights.h5 and logs for TensorBoard in logs/.
 """
 
 import argparse
@@ -35,15 +33,18 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from zipfile import BadZipFile
 
-import keras
 import numpy as np
-import tensorflow as tf
+
+from start import native_log_off
+
+with native_log_off():
+    import keras
+    import tensorflow as tf
 
 from architecture import VARIANTS, EfficientNet, Scale, find_scale
 from arguments import require
-from atomic import locked, write_atomically, write_rows
+from atomic import locked, read_arrays, write_atomically, write_rows
 from command import ends_quietly
 from datasets import cifar10, fashion_mnist
 from export import fuse
@@ -113,13 +114,13 @@ def check(args):
     for name in ("epochs", "batch", "every", "devices", "size"):
         value = getattr(args, name)
         require(value is None or value > 0, f"--{name}", value, "a whole number above 0")
-    for name, value in (("seed", args.seed), ("shift", args.shift)):
-        require(value >= 0, f"--{name}", value, "a whole number from 0")
+    require(args.seed >= 0, "--seed", args.seed, "a whole number from 0")
+    require(args.shift >= 0, "--shift", args.shift, "a whole number from 0")
     require(0 < args.rate < math.inf, "--rate", args.rate, "a number above 0")
     require(0 <= args.decay < math.inf, "--decay", args.decay, "a number from 0")
     require(0 <= args.warmup < args.epochs, "--warmup", args.warmup, "from 0 to less than --epochs")
-    for name, value in (("drop", args.drop), ("norm-momentum", args.norm_momentum)):
-        require(0 <= value < 1, f"--{name}", value, "from 0 to less than 1")
+    require(0 <= args.drop < 1, "--drop", args.drop, "from 0 to less than 1")
+    require(0 <= args.norm_momentum < 1, "--norm-momentum", args.norm_momentum, "from 0 to less than 1")
     if (args.workers is None) != (args.index is None) or (args.workers and args.devices):
         raise ValueError("--workers and --index go together, without --devices: a machine uses all that it has.")
     if args.workers:
@@ -184,7 +185,6 @@ class Trainer:
 
     def _prepared(self, images):
         images = tf.cast(images, tf.float32)
-        images = tf.image.grayscale_to_rgb(images) if images.shape[-1] == 1 else images
         return tf.image.resize(images, self.model.input_shape[1:3]) if self.args.size else images
 
     def _train_step(self, images, labels):
@@ -276,11 +276,11 @@ class Trainer:
 def read_checkpoint(path):
     """What a checkpoint says about its run, and its arrays. Raises Stop."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            state = [file[str(i)] for i in range(len(file.files) - 1)]
+        arrays = read_arrays(path)
+        about = json.loads(str(arrays["about"]))
+        state = [arrays[str(i)] for i in range(len(arrays) - 1)]
         return {name: about[name] for name in ("step", "losses", "top1", "settings")}, state
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except Exception as error:  # cut short or changed: numpy and zipfile raise a dozen kinds
         raise Stop(f"{path} cannot be read ({error!r}); move it away to start over.") from error
 
 

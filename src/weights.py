@@ -10,6 +10,7 @@ Weights are loaded by name: every variable of the model must be in the file, wit
 
 import hashlib
 import os
+import tempfile
 from dataclasses import replace
 from functools import lru_cache
 from numbers import Integral
@@ -21,6 +22,7 @@ from PIL import Image
 
 from architecture import EfficientNet, find_scale
 from arguments import is_number, require
+from atomic import MOST, read_arrays
 from datasets import CACHE, DATA, PathLike, centre_square, class_names, photo, rgb
 from mini import SMALL
 
@@ -151,8 +153,15 @@ def _verified(path, sha256, remedy):
     return path
 
 
+def _keras_home():
+    """Where Keras keeps its files. As Keras does, we take the temporary folder where no home can be written to."""
+    home = os.path.expanduser("~")
+    here = Path(home if os.access(home, os.W_OK) else tempfile.gettempdir()) / ".keras"
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or here)).resolve()
+
+
 def _downloaded(variant, include_top):
-    folder = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser().resolve() / "models"
+    folder = _keras_home() / "models"
     path = folder / f"efficientnet{variant}{'' if include_top else '_notop'}.h5"
     expected = KERAS_MD5[variant][0 if include_top else 1]
     if path.exists():
@@ -185,8 +194,7 @@ def _read(path):
         raise FileNotFoundError(f"{str(path)!r} does not exist; allowed: an .npz of convert_lite.py or Keras's .h5.")
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
+            return read_arrays(path)
         import h5py
 
         arrays = {}
@@ -194,6 +202,7 @@ def _read(path):
         def collect(name, node):
             if isinstance(node, h5py.Dataset):
                 layer, *_, variable = name.split("/")
+                require(node.nbytes <= MOST, name, f"{node.nbytes:,} bytes", f"at most {MOST:,}")
                 arrays[f"{layer}/{variable.removesuffix(':0').replace('depthwise_', '')}"] = node[()]
 
         with h5py.File(path, "r") as file:

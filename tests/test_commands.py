@@ -83,6 +83,18 @@ def test_ci_runs_the_test_command_and_then_what_needs_more(tmp_path, variables, 
     assert ci(tmp_path, **variables) == (status, ["python --version", *expected])
 
 
+MAINTAINERS_TOOLS = r'importorskip\("(hypothesis|latex2mathml|playwright|axe_playwright_python)|requirements-dev\.txt"'
+
+
+def test_what_needs_the_maintainers_tools_runs_in_the_second_step():
+    """The first step has them not, and skips; the second selects what is marked."""
+    tests = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    need = {name for name, text in tests.items() if re.search(MAINTAINERS_TOOLS, text)} - {"test_commands.py"}
+    assert {"test_random_input.py", "test_publish.py", "test_browser.py", "test_licences.py"} <= need
+    marked = {name for name in need if re.search(r"^pytestmark = .*mark\.extras", tests[name], re.M)}
+    assert need == marked
+
+
 @needs_bash
 def test_versions_are_the_lowest_the_highest_and_lists(tmp_path):
     (tmp_path / ".ci").mkdir()
@@ -143,13 +155,26 @@ def test_every_file_of_ours_that_a_page_names_exists(page):
     assert not [name for name in sorted(named - examples) if not (ROOT / name).exists()]
 
 
+@pytest.mark.parametrize("program", [name for name in PROGRAMS if name.startswith("tools/")])
+def test_every_tool_ends_quietly_where_nobody_reads_and_prints_in_any_terminal(program):
+    assert "\n@ends_quietly()\ndef main(" in (ROOT / program).read_text(encoding="utf-8")
+
+
 @pytest.mark.slow  # most start TensorFlow
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_program_answers_help_from_any_folder(program, tmp_path):
     command = [sys.executable, str(ROOT / program), "--help"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and done.stdout.startswith("usage:"), done.stderr
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.startswith("usage:") and not done.stderr, done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_table_of_the_family_comes_without_tensorflow_s_log():
+    command = [sys.executable, str(ROOT / "src" / "architecture.py")]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 9 and not done.stderr, done.stderr
 
 
 def test_plain_pytest_runs_tests_and_notebooks():

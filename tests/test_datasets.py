@@ -7,12 +7,12 @@ import re
 import struct
 import zlib
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 import datasets
+import downloads
 
 TABLES = sorted(path.stem for path in (datasets.DATA / "published").glob("*.csv"))
 
@@ -329,6 +329,7 @@ def test_each_part_gets_some_of_a_small_class(count):
         ([0] * 5, dict(groups=list("ab")), "number of groups is 2; allowed: 5, one for each label"),
         ([0] * 5, dict(shares=(0.5, 0.4)), "shares is .*add up to 1"),
         ([0] * 5, dict(shares=(1.2, -0.2)), "shares is .*add up to 1"),
+        ([0] * 5, dict(shares=(1.0, 0.0)), "shares is .*add up to 1"),
     ],
 )
 def test_a_split_that_cannot_be_made(labels, options, words):
@@ -452,7 +453,7 @@ def test_a_folder_is_named_by_a_path():
     ("load", "shape", "classes"),
     [
         (datasets.cifar10, (32, 32, 3), datasets.CIFAR10_CLASSES),
-        (datasets.fashion_mnist, (28, 28, 1), datasets.FASHION_MNIST_CLASSES),
+        (datasets.fashion_mnist, (32, 32, 3), datasets.FASHION_MNIST_CLASSES),
     ],
 )
 def test_subsets_are_balanced_everywhere(load, shape, classes):
@@ -461,6 +462,27 @@ def test_subsets_are_balanced_everywhere(load, shape, classes):
         assert x.shape == (n, *shape) and x.dtype == np.uint8 and y.shape == (n,) and y.dtype == np.int64
         assert (np.sort(y.reshape(-1, 10)) == np.arange(10)).all()  # any ten from a multiple of ten
         assert len({image.tobytes() for image in x}) == n  # no image twice
+
+
+def test_fashion_mnist_stands_in_the_place_of_cifar10():
+    """Same types and shapes; the original pixels in the middle of three equal channels, and black around them."""
+    with Image.open(datasets.DATA / "fashion_mnist.png") as image:
+        mosaic = np.array(image)  # 28 rows and columns an image, ten images a row
+    for (x, y), (other_x, other_y) in zip(datasets.fashion_mnist(), datasets.cifar10(), strict=True):
+        assert x.shape == other_x.shape and x.dtype == other_x.dtype
+        np.testing.assert_array_equal(y, other_y)
+        assert (x == x[..., :1]).all() and not np.delete(x, range(2, 30), axis=1).any()
+        assert not np.delete(x, range(2, 30), axis=2).any()
+    assert datasets.fashion_mnist.classes[3] == "Dress" and datasets.cifar10.classes[3] == "cat"
+    train, test = (x for x, _ in datasets.fashion_mnist())
+    np.testing.assert_array_equal(train[13, 2:30, 2:30, 0], mosaic[28:56, 3 * 28 : 4 * 28])
+    np.testing.assert_array_equal(test[0, 2:30, 2:30, 1], mosaic[200 * 28 : 201 * 28, :28])
+
+
+def test_a_subset_that_was_deleted_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "DATA", tmp_path)
+    with pytest.raises(FileNotFoundError, match="cifar10.webp' is missing; `git checkout data/cifar10.webp`"):
+        datasets.cifar10()
 
 
 def mean_and_std(images):
@@ -478,7 +500,7 @@ def mean_and_std(images):
             *(datasets.cifar10, 5000, [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]),
             *([(0.49139968, 0.24703223), (0.48215841, 0.24348513), (0.44653091, 0.26158784)], 1e-8),
         ),
-        (datasets.fashion_mnist, 6000, [9, 0, 0, 3, 0, 2, 7, 2, 5, 5], [(0.2860, 0.3530)], 5e-5),
+        (datasets.fashion_mnist, 6000, [9, 0, 0, 3, 0, 2, 7, 2, 5, 5], [(0.2860, 0.3530)] * 3, 5e-5),
     ],
 )
 def test_a_subset_is_the_first_images_of_each_class(load, train, labels, statistics, tolerance):
@@ -491,11 +513,12 @@ def test_a_subset_is_the_first_images_of_each_class(load, train, labels, statist
             np.testing.assert_array_equal(x[y == label], full_x[full_y == label][:n])
     (x, y), (_, y_test) = everything
     assert np.bincount(y).tolist() == [train] * 10 and np.bincount(y_test).tolist() == [1000] * 10
-    np.testing.assert_allclose(mean_and_std(x), statistics, atol=tolerance)
+    edge = 2 if load is datasets.fashion_mnist else 0
+    np.testing.assert_allclose(mean_and_std(x[:, edge : 32 - edge, edge : 32 - edge]), statistics, atol=tolerance)
     assert y[:10].tolist() == labels
 
 
-# ---------------------------------------------------------------- all images: the cache, else Keras's download
+# ---------------------------------------------------------------- all images: the cache; test_downloads.py has the rest
 
 LOADERS = [("cifar10", (32, 32, 3)), ("fashion_mnist", (28, 28, 1))]
 
@@ -507,7 +530,7 @@ def fill_cache(monkeypatch, folder, name, shape):
     data |= {"x_test": random.integers(0, 256, (2, *shape), np.uint8), "y_test": np.array([5, 4])}
     in_order = b"".join(data[part].astype(np.uint8).tobytes() for part in ("x", "y", "x_test", "y_test"))
     monkeypatch.setattr(datasets, "CACHE", folder)
-    monkeypatch.setitem(datasets.DIGESTS, name, hashlib.sha256(in_order).hexdigest())
+    monkeypatch.setitem(downloads.DIGESTS, name, hashlib.sha256(in_order).hexdigest())
     np.savez(folder / f"{name}.npz", **data)
     return folder / f"{name}.npz", data
 
@@ -515,7 +538,7 @@ def fill_cache(monkeypatch, folder, name, shape):
 @pytest.mark.parametrize(("name", "shape"), LOADERS)
 def test_all_images_come_from_the_cache(tmp_path, monkeypatch, name, shape):
     _, data = fill_cache(monkeypatch, tmp_path, name, shape)
-    found = getattr(datasets, name)(full=True)
+    found = datasets.complete(name, shape)
     for (x, y), part in zip(found, ("", "_test")):
         np.testing.assert_array_equal(x, data[f"x{part}"])
         np.testing.assert_array_equal(y, data[f"y{part}"])
@@ -546,33 +569,6 @@ def test_a_cache_runs_no_code(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="is not all of cifar10"):
         datasets.cifar10(full=True)
     assert not (tmp_path / "harm").exists()
-
-
-@pytest.mark.parametrize(("name", "shape"), LOADERS)
-def test_offline_the_error_says_what_helps(tmp_path, monkeypatch, name, shape):
-    def load_data():
-        raise Exception("URL fetch failure on https://...")
-
-    monkeypatch.setattr(getattr(keras.datasets, name), "load_data", load_data)
-    monkeypatch.setattr(datasets, "CACHE", tmp_path)
-    with pytest.raises(OSError, match=rf"prepare_data.py {name}.*full=False, which needs no network") as error:
-        getattr(datasets, name)(full=True)
-    assert one_line(error) and not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(("name", "shape"), LOADERS)
-def test_a_download_is_verified_and_gets_the_same_shapes(tmp_path, monkeypatch, name, shape):
-    """Keras gives CIFAR-10's labels as (n, 1) and Fashion-MNIST's images without channels."""
-    labels = (4, 1) if name == "cifar10" else (4,)
-    split = np.ones((4, *shape), np.uint8).squeeze(), np.full(labels, 7, np.uint8)
-    monkeypatch.setattr(getattr(keras.datasets, name), "load_data", lambda: (split, split))
-    monkeypatch.setattr(datasets, "CACHE", tmp_path)
-    with pytest.raises(ValueError, match="the original data only"):
-        getattr(datasets, name)(full=True)
-    bytes_of_both = 2 * (split[0].tobytes() + split[1].tobytes())
-    monkeypatch.setitem(datasets.DIGESTS, name, hashlib.sha256(bytes_of_both).hexdigest())
-    for x, y in getattr(datasets, name)(full=True):
-        assert x.shape == (4, *shape) and y.shape == (4,) and y.dtype == np.int64 and (y == 7).all()
 
 
 # ---------------------------------------------------------------- published and measured tables

@@ -34,6 +34,10 @@ def test_interval_is_mean_and_half_width():
     assert t_interval([70.0, 71.0, 72.0, 73.0, 74.0], 0.5)[1] < half
 
 
+def test_two_values_have_a_wide_interval():
+    assert t_interval([70.0, 72.0]) == pytest.approx((71, 12.706), abs=1e-3)
+
+
 def test_one_value_has_no_interval():
     mean, half = t_interval([70.0])
     assert mean == 70 and math.isnan(half)

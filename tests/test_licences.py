@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.extras  # so that all three files of requirements are installed
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ("requirements.txt", "requirements-extras.txt", "requirements-dev.txt")
 FREE = re.compile(r"\b(?:0BSD|MIT|BSD|Apache|PSF|Python Software Foundation|ISC|HPND|CC0|Unlicense|ZPL|MPL|Mozilla)\b")

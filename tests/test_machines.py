@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import threading
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,6 +36,110 @@ def test_a_tf_config_that_says_nothing_is_refused_in_one_line(text):
     with pytest.raises(ValueError, match="allowed: a JSON object") as error:
         machines.places(text)
     assert "TF_CONFIG is" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_task_that_trains_nothing_is_refused():
+    with pytest.raises(ValueError, match="TF_CONFIG is set, for a 'evaluator'; allowed: a chief or a worker"):
+        machines.places(config("evaluator", 0, worker=["a:1"]))
+
+
+class Devices:
+    """Stands in for TensorFlow: devices that are not there, and strategies that only say what they were given."""
+
+    def __init__(self, gpus=0, logical=None):
+        self.gpus, self.logical, self.asked = gpus, logical, []
+        self.config, self.distribute = self, self
+
+    def list_physical_devices(self, kind):
+        return [f"{kind}:{i}" for i in range(self.gpus if kind == "GPU" else 2)]
+
+    def list_logical_devices(self, kind):
+        return [kind] * self.logical
+
+    def LogicalDeviceConfiguration(self):
+        return "logical"
+
+    def set_logical_device_configuration(self, device, parts):
+        self.asked.append((device, parts))
+        if self.logical is not None:
+            raise RuntimeError("TensorFlow runs already")
+
+    def get_strategy(self):
+        return "one device"
+
+    def MirroredStrategy(self, devices):
+        return devices
+
+    def MultiWorkerMirroredStrategy(self):
+        return "several machines"
+
+
+def strategy(monkeypatch, devices=None, workers=None, index=None, **there):
+    fake = Devices(**there)
+    monkeypatch.setattr(machines, "tf", fake)
+    return machines.strategy_of(SimpleNamespace(devices=devices, workers=workers, index=index)), fake.asked
+
+
+@pytest.mark.parametrize(
+    ("devices", "gpus", "expected"),
+    [
+        (None, 0, "one device"),
+        (None, 1, "one device"),
+        (None, 2, ["GPU:0", "GPU:1"]),
+        (1, 2, "one device"),
+        (2, 3, ["GPU:0", "GPU:1"]),
+        (2, 2, ["GPU:0", "GPU:1"]),
+    ],
+)
+def test_a_run_takes_the_devices_that_are_there(monkeypatch, devices, gpus, expected):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert strategy(monkeypatch, devices, gpus=gpus) == (expected, [])
+
+
+def test_devices_beyond_those_that_are_there_are_parts_of_the_processor(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    expected = (["CPU:0", "CPU:1", "CPU:2"], [("CPU:0", ["logical"] * 3)])
+    assert strategy(monkeypatch, 3, gpus=2) == strategy(monkeypatch, 3, logical=3) == expected
+    with pytest.raises(ValueError, match="--devices is 3, but this process began with fewer; start another"):
+        strategy(monkeypatch, 3, logical=2)
+
+
+def test_machines_meet_before_the_engine_starts(monkeypatch, capsys):
+    met = []
+    monkeypatch.setenv("TF_CONFIG", "")
+    monkeypatch.setattr(machines, "meet", lambda *args: met.append(args))
+    assert strategy(monkeypatch, workers="a:1,b:2", index=1)[0] == "several machines"
+    assert met == [(["a:1", "b:2"], 1)] and "waits until all are there" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="--devices is 2, but TF_CONFIG is set"):
+        strategy(monkeypatch, devices=2)
+
+
+def test_a_run_of_one_meets_nobody_whatever_its_address():
+    _, port = free_address().split(":")
+    assert machines.meet([f"::1:{port}"], 0) is None
+
+
+def test_one_that_knocks_again_counts_once():
+    address, left = free_address(), []
+    first = threading.Thread(target=lambda: left.append(machines.meet([address, "b:1", "c:1"], 0)), daemon=True)
+    first.start()
+    host, port = address.split(":")
+    guests = []
+    for place in (b"1", b"1", b"2"):
+        while True:
+            try:
+                guests.append(socket.create_connection((host, int(port))))
+                break
+            except OSError:
+                time.sleep(0.05)
+        assert not left
+        guests[-1].sendall(place)
+        first.join(0.3)
+    first.join(20)
+    assert left == [None]
+    assert [guest.recv(4) for guest in guests[1:]] == [b"come", b"come"]
+    for guest in guests:
+        guest.close()
 
 
 def test_nobody_leaves_the_meeting_before_all_are_there():
@@ -72,6 +178,19 @@ def test_each_image_goes_to_one_process():
 
 def test_everybody_learns_what_each_process_holds():
     assert machines.everywhere(tf.distribute.get_strategy(), 2**32 - 1).tolist() == [2**32 - 1]
+
+
+def test_processes_that_agree_go_on(monkeypatch):
+    monkeypatch.setattr(machines, "everywhere", lambda strategy, number: np.array([number, number]))
+    machines.refuse_differences(None, dict(seed=0), 7)
+
+
+def test_settings_are_compared_by_what_they_say(monkeypatch):
+    asked = []
+    monkeypatch.setattr(machines, "everywhere", lambda strategy, number: asked.append(number) or np.array([number] * 2))
+    for seed in (0, 1, 0):
+        machines.refuse_differences(None, dict(seed=seed), 7)
+    assert asked[0] == asked[4] != asked[2] and asked[1::2] == [7, 7, 7]
 
 
 @pytest.mark.parametrize(

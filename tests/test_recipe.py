@@ -41,6 +41,10 @@ def test_shifts_move_by_whole_pixels_and_fill_with_zeros():
                 assert np.all(moved[row, column] == expected)
 
 
+def test_no_images_are_shifted_to_no_images():
+    assert recipe.shift(IMAGES[:0], np.zeros((0, 2), int)).shape == (0, 7, 5, 3)
+
+
 def test_the_learning_rate_rises_in_a_line_and_falls_in_a_cosine_to_zero():
     rates = [float(recipe.schedule(0.4, 500, 100)(step)) for step in (0, 50, 100, 300, 500)]
     np.testing.assert_allclose(rates, [0, 0.2, 0.4, 0.2, 0], atol=1e-6)

@@ -25,7 +25,8 @@ def python():
 
 
 def test_only_the_versions_are_seen_and_the_next_error_too(python):
-    code = "import os; from start import start; start(); start(); os.write(2, b'a crash')"
+    code = "import os; from start import start; start(); start(); import keras; keras.ops.ones(3) + 1"
+    code += "; os.write(2, b'a crash')"
     out, error = python(code)
     first, second = out.splitlines()
     assert first == second and first.startswith("keras 3.") and ", numpy " in first
@@ -41,6 +42,16 @@ def test_what_is_not_installed_is_named(python):
     out, error = python("import sys; sys.modules['keras'] = None; from start import start; start()")
     assert "keras" in error.splitlines()[-1] and "pip install -r requirements.txt" in error.splitlines()[-1]
     assert not out
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "3"), ("1", "1")])
+def test_what_tensorflow_logs_later_is_errors_alone_unless_somebody_wants_more(monkeypatch, before, after):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", before or "")
+    if before is None:
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+    with start.native_log_off():
+        pass
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == after
 
 
 def test_errors_meanwhile_leave_standard_error_as_it_was(capfd):

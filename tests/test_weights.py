@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 import hashlib
-import http.server
+import multiprocessing
 import os
 import shutil
-import threading
+import signal
+import tempfile
+import time
 
 import h5py
 import keras
@@ -14,8 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import atomic
 import datasets
 import weights
+from served import serving
 
 build = functools.lru_cache(maxsize=None)(weights.EfficientNet)  # it takes longer than what is tested
 MEAN, STD = np.array([0.485, 0.456, 0.406], "float32"), np.array([0.229, 0.224, 0.225], "float32")
@@ -147,10 +151,12 @@ def replaced(group, name, value):
         (lambda f: f.create_dataset("extra/extra/kernel:0", data=np.ones(3)), ["extra/kernel is left over"]),
         (lambda f: replaced(f["top_bn/top_bn"], "beta:0", np.ones(10)), ["top_bn/beta", "(10,)", "(1280,)"]),
         (lambda f: replaced(f["top_bn/top_bn"], "beta:0", np.full(1280, np.nan)), ["top_bn/beta", "not finite"]),
+        (lambda f: replaced(f["top_bn/top_bn"], "beta:0", np.zeros(1280, int)), ["top_bn/beta", "not finite"]),
         (lambda f: replaced(normalization(f), "variance:0", STD**2), ["variance is [0.05244,", "must be [0.229,"]),
         (lambda f: replaced(normalization(f), "mean:0", np.zeros(3)), ["mean is [0.0, 0.0, 0.0]", "must be [0.485,"]),
         (lambda f: f.pop(next(n for n in f if n.startswith("normalization"))), ["mean is []"]),
-        (lambda f: f.pop("predictions"), ["predictions/kernel is missing"]),
+        (lambda f: f.pop("predictions"), ["predictions/kernel is missing (and 1 more);"]),
+        (lambda f: f["predictions/predictions"].pop("bias:0"), ["predictions/bias is missing; give"]),
     ],
 )
 def test_wrong_content_is_refused(b0, tmp_path, refuses, change, words):
@@ -187,6 +193,36 @@ def test_flipped_bit_in_an_npz_is_refused(tmp_path, refuses):
     refuses(lambda: weights.pretrained("lite0", path=path), "flipped.npz", "damaged")
 
 
+def test_a_file_that_unpacks_to_gigabytes_is_refused(b0, tmp_path, refuses, monkeypatch):
+    def grown(file):
+        del file["top_bn/top_bn"]["beta:0"]
+        file["top_bn/top_bn"].create_dataset("beta:0", shape=(10**10,), dtype="f4", chunks=True)  # takes no room at all
+
+    path = edited(b0[0], tmp_path, grown)
+    refuses(lambda: weights.pretrained("b0", path=path, resolution=64), path.name, "cannot be read")
+    np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(10**6, np.uint8))
+    monkeypatch.setattr(atomic, "MOST", 10**6)
+    refuses(lambda: weights.pretrained("lite0", path=tmp_path / "bomb.npz"), "bomb.npz", "cannot be read")
+
+
+@pytest.mark.parametrize("given", [None, "mine", "~/mine"])
+def test_files_go_where_keras_puts_its_own(tmp_path, monkeypatch, given):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    if given:
+        monkeypatch.setenv("KERAS_HOME", given)
+    else:
+        monkeypatch.delenv("KERAS_HOME", raising=False)
+    assert weights._keras_home() == tmp_path / ("mine" if given else ".keras")
+
+
+def test_without_a_home_files_go_to_the_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert weights._keras_home() == tmp_path / ".keras"
+
+
 def test_bundled_file_is_verified(tmp_path, refuses, monkeypatch):
     monkeypatch.setattr(weights, "DATA", tmp_path / "data")
     monkeypatch.setattr(weights, "CACHE", tmp_path / "cache")
@@ -212,30 +248,17 @@ def test_arrays_that_were_read_stay_as_they_are(b0):
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """A folder that is served in place of Keras's address, and the Keras cache, empty."""
-    folder, cache = tmp_path / "served", tmp_path / "home" / "models"
-    folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-        def do_GET(self):
-            content = (folder / self.path.strip("/")).read_bytes()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: len(content) // 2] if broken.is_set() else content)
-
-    broken = threading.Event()
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-    threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
+    """A server in place of Keras's, and the folder of Keras's cache, empty."""
+    cache = tmp_path / "home" / "models"
     monkeypatch.setenv("KERAS_HOME", str(cache.parent))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(weights, "KERAS_URL", f"http://127.0.0.1:{httpd.server_port}/")
-    yield folder, cache, broken
-    httpd.shutdown()
-    httpd.server_close()
+    with serving({}) as site:
+        monkeypatch.setattr(weights, "KERAS_URL", site.address)
+        yield site, cache
+
+
+def offer(site, path):
+    site.files[path.name] = path.read_bytes()
 
 
 def expect(monkeypatch, variant, path):
@@ -244,13 +267,13 @@ def expect(monkeypatch, variant, path):
 
 
 def test_download_is_verified_and_kept(server, b0, monkeypatch):
-    folder, cache, _ = server
-    shutil.copy(b0[0], folder)
+    site, cache = server
+    offer(site, b0[0])
     expect(monkeypatch, "b0", b0[0])
     first = weights.pretrained("b0", resolution=64)
     assert os.listdir(cache) == ["efficientnetb0.h5"]
     np.testing.assert_allclose(features(first), features(b0[1]), atol=1e-4)
-    (folder / "efficientnetb0.h5").unlink()
+    site.files.clear()
     assert weights._downloaded("b0", True) == cache / "efficientnetb0.h5"
 
 
@@ -261,14 +284,14 @@ def test_top_and_notop_are_different_files(server, tmp_path, refuses):
 
 
 def test_broken_downloads_leave_nothing(server, b0, refuses, monkeypatch):
-    folder, cache, broken = server
-    shutil.copy(b0[0], folder)
+    site, cache = server
+    offer(site, b0[0])
     words = ["efficientnetb0.h5", str(cache), "lite0"]
     refuses(lambda: weights.pretrained("b0"), "hash does not match", *words, kind=FileNotFoundError)
     assert os.listdir(cache) == []
 
     expect(monkeypatch, "b0", b0[0])
-    broken.set()
+    site.cut = True
     refuses(lambda: weights.pretrained("b0"), *words, kind=FileNotFoundError)
     assert os.listdir(cache) == []
 
@@ -282,15 +305,37 @@ def test_broken_downloads_leave_nothing(server, b0, refuses, monkeypatch):
     assert os.listdir(cache) == []
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_processes_that_download_at_once_or_are_killed_leave_a_whole_file_or_none(server, b0, monkeypatch):
+    site, cache = server
+    offer(site, b0[0])
+    expect(monkeypatch, "b0", b0[0])
+    fork, name = multiprocessing.get_context("fork"), "efficientnetb0.h5"
+    three = [fork.Process(target=weights._downloaded, args=("b0", True)) for _ in range(3)]
+    site.goes_on.clear()
+    for process in three:
+        process.start()
+    while len(site.asked) < 3:
+        time.sleep(0.01)
+    three[0].kill()
+    three[0].join(30)
+    assert not (cache / name).exists()
+    site.goes_on.set()
+    for process in three[1:]:
+        process.join(30)
+    assert [process.exitcode for process in three] == [-signal.SIGKILL, 0, 0]
+    assert (cache / name).read_bytes() == b0[0].read_bytes() and len(os.listdir(cache)) <= 2  # of the killed, its part
+
+
 def test_offline_error_says_what_to_do(server, refuses, monkeypatch):
-    _, cache, _ = server
+    _, cache = server
     monkeypatch.setattr(weights, "KERAS_URL", "http://127.0.0.1:9/")  # nobody listens on the discard port
     words = ["efficientnetb0.h5", weights.KERAS_MD5["b0"][0], str(cache), "lite0", "no network"]
     refuses(lambda: weights.pretrained("b0"), *words, kind=FileNotFoundError)
 
 
 def test_damaged_file_in_the_cache_is_not_trusted_nor_touched(server, refuses):
-    _, cache, _ = server
+    _, cache = server
     cache.mkdir(parents=True)
     (cache / "efficientnetb0.h5").write_bytes(b"half a file")
     refuses(lambda: weights.pretrained("b0"), "efficientnetb0.h5", "MD5", weights.KERAS_MD5["b0"][0], "delete it")
@@ -358,6 +403,7 @@ def test_classify_sees_an_image_as_it_sees_its_file(tmp_path, mode):
         (np.full((20, 20, 3), 1.0), ["0 to 255", "maximum is 1;", "multiply by 255"]),
         (np.full((20, 20, 3), -1.0), ["0 to 255", "-1"]),
         (np.full((20, 20, 3), 300), ["0 to 255", "300"]),
+        (np.full((20, 20, 3), 255.5), ["0 to 255", "255.5"]),
         (np.full((20, 20, 3), np.nan), ["0 to 255", "nan"]),
         (np.zeros((1, 20, 20, 3)), ["(1, 20, 20, 3)", "(height, width, 3)"]),
         (np.zeros((20, 20, 4), "uint8"), ["(20, 20, 4)", "(height, width, 3)"]),
@@ -371,6 +417,15 @@ def test_classify_sees_an_image_as_it_sees_its_file(tmp_path, mode):
 )
 def test_classify_refuses_what_is_no_photo(image, words, refuses):
     refuses(lambda: weights.classify(image), *words)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_what_is_black_or_white_or_nearly_so_is_a_photo_too(kind):
+    answers = []
+    for pixel in (0, 2, 255):
+        answers.append(weights.classify(np.full((20, 20, 3), pixel, kind)))
+    assert [len(each) for each in answers] == [5, 5, 5] and answers[0] != answers[2]
+    assert weights.classify(np.full((20, 20), 1, "uint8"))
 
 
 def test_classify_refuses_wrong_arguments(refuses):

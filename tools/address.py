@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
-from command import fails_in_one_line
+from command import ends_quietly, fails_in_one_line
 
 KINDS = {".cff", ".ipynb", ".md", ".py", ".toml", ".yaml", ".yml"}
 SKIPPED = {".git", ".ipynb_checkpoints", ".venv", "__pycache__", "node_modules", "site", "venv"}
@@ -51,7 +51,8 @@ def replaced(text, old, new):
     return text
 
 
-@fails_in_one_line(ValueError)
+@ends_quietly()
+@fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
     """Changes the address of this copy. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
-from command import fails_in_one_line
+from command import ends_quietly, fails_in_one_line
 
 
 def grade(folder, out):
@@ -85,6 +85,7 @@ def minutes():
         print("\n".join(minutes_table(nbformat.read(path, as_version=4))), end="\n\n")
 
 
+@ends_quietly()
 @fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
     """Does what is asked for. Returns the exit status."""

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
-from command import fails_in_one_line
+from command import ends_quietly, fails_in_one_line
 
 CONSTRAINTS = ROOT / ".ci" / "colab.txt"
 # what can change an output of ours; the rest follows from these
@@ -45,6 +45,7 @@ def constraints(freeze, date, python):
     return HEAD.format(python=python, date=date) + "".join(f"{name}=={versions[name]}\n" for name in NAMES)
 
 
+@ends_quietly()
 @fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
     """Writes .ci/colab.txt. Returns the exit status."""

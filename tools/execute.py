@@ -23,6 +23,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
+from command import ends_quietly
 
 KERNELSPEC = dict(display_name="Python 3 (ipykernel)", language="python", name="python3")
 CELL_METADATA = ("jupyter", "slideshow", "tags")  # the rest is what editors and runs leave behind
@@ -137,6 +138,7 @@ def _quiet():
     os.environ.pop("MPLBACKEND", None)  # the kernel draws inline
 
 
+@ends_quietly()
 def main(arguments=None):
     """Executes the notebooks that are named, or all. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Executes notebooks and saves them in place, in clean form.")
@@ -147,11 +149,10 @@ def main(arguments=None):
         print(setup_cell())
         return 0
     try:
-        paths = notebooks(options.notebooks)
-    except ValueError as error:
+        return int(_execute_each(notebooks(options.notebooks)) > 0)
+    except (ValueError, OSError) as error:
         print(f"execute.py: {error}", file=sys.stderr)
         return 2
-    return int(_execute_each(paths) > 0)
 
 
 def _execute_each(paths):

@@ -15,6 +15,9 @@ import nbformat
 
 from execute import notebooks
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+from command import ends_quietly
+
 WORDS, BRACKETS = (1_000, 1_900), 15
 CELLS, MEDIAN, LONG = 36, 5, 15  # code cells; the median one's lines; lines that one in ten may exceed
 PRINTED, WIDTH = 8, 100  # printed lines of a cell; characters of a line, which wraps beyond on a laptop
@@ -149,12 +152,18 @@ def _below(cells, prompt):
                 return
 
 
+@ends_quietly()
 def main(arguments=None):
-    """Prints the Form of the lessons that are named, or of all."""
+    """Prints the Form of the lessons that are named, or of all. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Counts what lessons ask of their reader, up to the exercises.")
     parser.add_argument("notebooks", nargs="*", type=Path, help="files to count; all of notebooks/ if none is named")
-    for path in notebooks(parser.parse_args(arguments).notebooks):
-        print(f"{path.name[:2]}  {form_of(nbformat.read(path, as_version=nbformat.NO_CONVERT).cells)}")
+    try:
+        for path in notebooks(parser.parse_args(arguments).notebooks):
+            print(f"{path.name[:2]}  {form_of(nbformat.read(path, as_version=nbformat.NO_CONVERT).cells)}")
+    except ValueError as error:
+        print(f"lesson_form.py: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

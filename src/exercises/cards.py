@@ -29,8 +29,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-import keras
 import numpy as np
+
+from start import native_log_off
+
+with native_log_off():
+    import keras
 
 from architecture import Conv, Scale, compound_scale, plan
 from arguments import require

@@ -1,5 +1,6 @@
 """Checks: what notebooks call, and how an answer is judged."""
 
+import sys
 from numbers import Integral
 
 from arguments import is_number, require
@@ -22,7 +23,7 @@ from exercises.cards import EXERCISES
 def check(number, answer=None):
     """Prints one line about an answer. Never raises on account of the answer."""
     if _found(number):
-        print(verdict(number, answer)[1])
+        _say(verdict(number, answer)[1])
 
 
 def hint(number, level=1):
@@ -30,7 +31,7 @@ def hint(number, level=1):
     if entry := _found(number):
         count = len(entry.hints)
         if is_number(level, Integral) and 1 <= level <= count:
-            print(f"Hint {level} of {count}: {entry.hints[level - 1]}")
+            _say(f"Hint {level} of {count}: {entry.hints[level - 1]}")
         else:
             print(f'level is {level!r}; allowed: 1 to {count}. What comes next is solution("{entry.number}").')
 
@@ -38,7 +39,13 @@ def hint(number, level=1):
 def solution(number):
     """Prints one right answer."""
     if entry := _found(number):
-        print(entry.solution)
+        _say(entry.solution)
+
+
+def _say(text):
+    """Prints, with a question mark for each sign that a terminal of another encoding does not have."""
+    known = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(known, "replace").decode(known))
 
 
 def _found(number):

@@ -17,6 +17,7 @@ import page
 import publish
 from rendering import Lesson, Renderer, anchor, headings, markdown, question_and_answer
 
+pytestmark = pytest.mark.extras
 LESSONS = [Lesson.read(path) for path in notebooks([])]
 BY_NUMBER = {lesson.number: lesson for lesson in LESSONS}
 DECKS = [BY_NUMBER[path.stem] for path in sorted(deck.FOLDER.glob("*.md"))]

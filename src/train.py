@@ -286,6 +286,7 @@ def read_checkpoint(path):
 
 def refuse_changes(before, args):
     """Raises Stop if a checkpoint, whose settings were `before`, is of another run."""
+    before = dict(shift=0, decay=0.0) | before  # older checkpoints do not name these
     for name, value in settings_of(args).items():
         if before.get(name) != value:
             begun = f"{Path(args.out)} was begun with {before.get(name)}"

@@ -58,3 +58,12 @@ def test_any_other_error_stays_one_and_results_pass():
     assert main(1) == 1
     with pytest.raises(ZeroDivisionError):
         main(0)
+
+
+def test_a_reader_that_left_is_no_error_of_the_program():
+    @fails_in_one_line(OSError)
+    def main():
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        main()

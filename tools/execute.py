@@ -27,6 +27,7 @@ from command import ends_quietly
 
 KERNELSPEC = dict(display_name="Python 3 (ipykernel)", language="python", name="python3")
 CELL_METADATA = ("jupyter", "slideshow", "tags")  # the rest is what editors and runs leave behind
+LIVE = {"application/javascript", "application/vnd.jupyter.widget-view+json"}  # what works only while a kernel runs
 TIMEOUT = 1800  # seconds for one cell
 
 SETUP_CELL = """\
@@ -108,7 +109,8 @@ def normalise(notebook):
         for key in set(cell.metadata) - set(CELL_METADATA):
             del cell.metadata[key]
         if cell.cell_type == "code":
-            cell.outputs = _joined(cell.outputs)
+            # saved sliders are the words "Loading widget..."; the sentence above them stays
+            cell.outputs = _joined(output for output in cell.outputs if not LIVE & set(output.get("data", {})))
 
 
 def _joined(outputs):

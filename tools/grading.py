@@ -81,24 +81,40 @@ def submissions(folder):
     return found
 
 
-def code_cells(path):
-    """The sources of a notebook's code cells. Raises ValueError, in one line, if the file is no notebook."""
+def read_cells(path):
+    """The sources of a notebook's code cells, and of its others. Raises ValueError, in one line, if it has none."""
     if path.is_symlink() or not path.is_file():
         raise ValueError("not a file: a link, or something that cannot be read.")
-    if path.suffix.lower() != ".ipynb":
+    if ".ipynb" not in path.name.lower():  # browsers save lesson.ipynb.txt
         raise ValueError(f"not a notebook: {path.suffix or 'a file without an ending'}; hand in a file .ipynb.")
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{path.stat().st_size / 1e6:,.0f} MB, at most {LARGEST_FILE // 10**6}: clear its outputs.")
+    code, others = [], []
     try:
-        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
-        sources = [_text(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        data = path.read_bytes()
+        for cell in json.loads(data.decode("utf-8-sig"))["cells"]:
+            (code if cell["cell_type"] == "code" else others).append(_text(cell["source"]))
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError, RecursionError, MemoryError):
-        raise ValueError("not a notebook: its text is not what Jupyter saves; save it again.") from None
-    if not sources:
+        raise ValueError(f"not a notebook: {_what_it_is(data)}.") from None
+    if not code:
         raise ValueError("a notebook without a code cell: hand in the lesson with your answers.")
-    return sources
+    return code, others
+
+
+def _what_it_is(data):
+    """What a file is that has a notebook's name only, and what to do, in words."""
+    start = data[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not data.strip():
+        return "the file is empty; save it again, and look at its size before you hand it in"
+    if start.startswith(b"<"):
+        return "it is a web page; download the notebook itself"
+    if start.startswith((b"pk", b"\x1f\x8b")):
+        return "it is a packed archive; hand in what is inside"
+    if not start.startswith((b"{", b"[")):
+        return "it is a text, such as a program; in Jupyter or Colab, download as .ipynb"
+    return "its text is not what Jupyter saves; save it again"
 
 
 def _text(source):
@@ -340,7 +356,7 @@ def grade(path, file, runner):
 
     graded = Graded(file)
     try:
-        sources = code_cells(path)
+        sources, others = read_cells(path)
     except ValueError as error:
         graded.problem = str(error)
         return graded
@@ -351,6 +367,9 @@ def grade(path, file, runner):
     entries = [entry for number, entry in EXERCISES.items() if number[:2] == graded.lesson]
     for outcome in runner.run(sources, entries):
         graded.marks.append(judge(*outcome))
+    for mark in graded.marks:
+        if mark.state == "missing" and re.search(rf"^def {re.escape(mark.name)}\b", "\n".join(others), re.MULTILINE):
+            mark.line = f"○ {mark.number} the cell of {mark.name} is text: make it a code cell again."
     return graded
 
 

@@ -20,7 +20,7 @@ from statistics import median
 
 import nbformat
 
-from execute import CELL_METADATA, KERNELSPEC, badge, notebooks, setup_cell
+from execute import CELL_METADATA, KERNELSPEC, LIVE, badge, notebooks, setup_cell
 from lesson_form import form_of, leaks, too_much
 from markup import dead_links, foreign_places, images_without_alt, prose
 
@@ -126,6 +126,9 @@ def clean_metadata(notebook):
     for i, cell in enumerate(notebook.nb.cells):
         for key in sorted(set(cell.metadata) - set(CELL_METADATA)):
             yield f"cell {i} has metadata {key!r}: run tools/execute.py on it"
+    for label, output in notebook.outputs:
+        if LIVE & set(output.get("data", {})):
+            yield f"{label} holds a widget, which is dead in a saved notebook: run tools/execute.py on it"
 
 
 @rule

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 
 import numpy as np
+from IPython.core.inputtransformer2 import TransformerManager
 
 ALLOWED_IMPORTS = {"architecture", "collections", "fractions", "functools", "itertools", "keras", "math", "numpy"}
 ALLOWED_IMPORTS |= {"random", "statistics"}
@@ -29,6 +30,8 @@ DEFAULTS = dict(np="numpy", math="math", keras="keras", layers="keras.layers")  
 DEFAULTS |= {name: f"architecture.{name}" for name in ("plan", "Scale", "compound_scale")}
 LARGEST = 1_000_000  # numbers in a result; the largest right one has a few thousand
 MEMORY = 2_000_000_000  # bytes that answers may add
+IMPORTS = ast.Import | ast.ImportFrom
+NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)  # what ast.parse raises
 
 
 @dataclass
@@ -48,16 +51,17 @@ class Code:
 
     names: dict = field(default_factory=dict)  # name -> its definitions: (node, its source), first to last
     checked: dict = field(default_factory=dict)  # number -> the name that check(number, name) is called with
+    stars: list = field(default_factory=list)  # (node, source) of each `from math import *`
+    computed: set = field(default_factory=set)  # names of what only running the notebook would give
     broken: list = field(default_factory=list)
 
     @classmethod
     def read(cls, cells):
         code = cls()
         for source in cells:
-            source = re.sub(r"^([ \t]*)[%!].*$", r"\1pass", source, flags=re.MULTILINE)  # IPython's own lines
             try:
-                nodes = ast.parse(source).body
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                source, nodes = parsed(source)
+            except NOT_PARSED as error:
                 line = getattr(error, "lineno", None)
                 said = getattr(error, "msg", None) or type(error).__name__
                 code.broken.append((source, f"{said}, line {line} of its cell" if line else said))
@@ -71,22 +75,31 @@ class Code:
         if isinstance(node, ast.FunctionDef):
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             self.define(node.name, node, "\n".join(source.splitlines()[first - 1 : node.end_lineno]))
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            if isinstance(node.value, ast.Lambda) or is_plain(node.value):
-                self.define(node.targets[0].id, node, ast.get_source_segment(source, node))
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                one = ast.Import([alias])
-                if isinstance(node, ast.ImportFrom):
-                    one = ast.ImportFrom(node.module, [alias], node.level)
-                self.define((alias.asname or alias.name).split(".")[0], one, ast.unparse(one))
+        elif isinstance(node, IMPORTS):
+            self.enter_import(node)
+        elif value_named(node):
+            self.define(value_named(node), node, ast.get_source_segment(source, node))
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            call = node.value
-            arguments = [*call.args, None, None][:2]
-            if getattr(call.func, "id", "") == "check" and isinstance(arguments[1], ast.Name):
-                number = getattr(arguments[0], "value", None)
-                if isinstance(number, str):
-                    self.checked[number.zfill(4)] = arguments[1].id
+            self.enter_call(node.value)
+        else:
+            self.computed |= names_given(node)
+
+    def enter_import(self, node):
+        for alias in node.names:
+            one = ast.Import([alias])
+            if isinstance(node, ast.ImportFrom):
+                one = ast.ImportFrom(node.module, [alias], node.level)
+            if alias.name != "*":
+                self.define((alias.asname or alias.name).split(".")[0], one, ast.unparse(one))
+            elif (node.module or "").split(".")[0] in ALLOWED_IMPORTS:
+                self.stars.append((one, ast.unparse(one)))
+
+    def enter_call(self, call):
+        arguments = [*call.args, None, None][:2]
+        if getattr(call.func, "id", "") == "check" and isinstance(arguments[1], ast.Name):
+            number = getattr(arguments[0], "value", None)
+            if isinstance(number, str):
+                self.checked[number.zfill(4)] = arguments[1].id
 
     def define(self, name, node, source):
         self.names.setdefault(name, []).append((node, source))
@@ -96,7 +109,7 @@ class Code:
         names = [self.checked[number], name] if number in self.checked else [name]
         untouched = shape(ast.parse(stub).body[0])
         for wanted in names:
-            defined = [pair for pair in self.names.get(wanted, []) if isinstance(pair[0], ast.FunctionDef | ast.Assign)]
+            defined = [pair for pair in self.names.get(wanted, []) if not isinstance(pair[0], IMPORTS)]
             written = [pair for pair in defined if shape(pair[0]) != untouched]
             if written:
                 return self._taken(wanted, *written[-1])
@@ -105,30 +118,84 @@ class Code:
                     return Found("syntax", wanted, message, source)
             if defined:
                 return Found("stub", wanted)
+            if wanted in self.computed:
+                return Found("refused", wanted, "it is not a plain def at the left margin")
         return Found("missing", name)
 
     def _taken(self, name, node, source):
         """The answer with all that it calls: helpers, plain values, imports."""
-        known, pieces, waiting = {name}, [(node, source)], [node]
+        known, pieces, waiting, reason = {name}, [(node, source)], [node], ""
         while waiting:
-            for used in sorted(used_names(waiting.pop()) - known):
+            for used in sorted(free_names(waiting.pop()) - known):
                 known.add(used)
-                if used in self.names:
+                if used in self.computed:
+                    reason = f"it uses {used}, which only running the whole notebook would give"
+                elif used in self.names:
                     helper, text = self.names[used][-1]
                     pieces.insert(0, (helper, text))
                     waiting.append(helper)
-        reason = next((reason for piece, _ in pieces if (reason := why_not(piece))), "")
+        pieces = [*self.stars, *sorted(pieces, key=lambda piece: isinstance(piece[0], ast.FunctionDef))]
+        for piece, _ in pieces:
+            reason = reason or why_not(piece)
         text = "\n\n\n".join(text for _, text in pieces)
         return Found("refused" if reason else "answer", name, reason, text, left_open(node))
 
 
-def is_plain(node):
-    """Whether an expression is a number, a text, or a collection of them."""
+def parsed(source):
+    """(source, its statements), with the lines that only IPython knows, such as `%time` and `!ls`, as calls."""
     try:
-        ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return False
-    return True
+        return source, ast.parse(source).body
+    except NOT_PARSED:
+        try:
+            plain = TransformerManager().transform_cell(re.sub(r"\A\s*%%.*", "", source))  # %%time: the cell as it is
+            return plain, ast.parse(plain).body
+        except Exception:  # whatever IPython makes of it: the first error is the one that says most
+            pass
+        raise
+
+
+def value_named(node):
+    """The name that a statement gives to a lambda or to a plain value; empty if it does not."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    if not (isinstance(node, ast.Assign | ast.AnnAssign) and len(targets) == 1 and isinstance(targets[0], ast.Name)):
+        return ""
+    return targets[0].id if isinstance(node.value, ast.Lambda) or is_plain(node.value) else ""
+
+
+def is_plain(node):
+    """Whether an expression is a number, a text, a sum or a quotient of numbers, or a collection of them."""
+    plain = ast.Constant | ast.UnaryOp | ast.BinOp | ast.Tuple | ast.List | ast.Set | ast.Dict
+    plain |= ast.operator | ast.unaryop | ast.expr_context
+    return node is not None and all(isinstance(part, plain) for part in ast.walk(node))
+
+
+def names_given(node):
+    """The names that a statement gives to something outside of functions and classes, as within `if` and `for`."""
+    names, waiting = set(), [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(part.name)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            names.add(part.id)
+        elif not isinstance(part, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            waiting += ast.iter_child_nodes(part)
+    return names
+
+
+def free_names(node):
+    """The names that a function or a value takes from outside."""
+    used, own = set(), set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            (own if isinstance(part.ctx, ast.Store) else used).add(part.id)
+        elif isinstance(part, ast.arg):
+            own.add(part.arg)
+        elif isinstance(part, ast.FunctionDef | ast.ExceptHandler):
+            own.add(part.name)
+        elif isinstance(part, ast.alias):
+            own.add((part.asname or part.name).split(".")[0])
+    return used - own
 
 
 def shape(node):
@@ -136,10 +203,6 @@ def shape(node):
     body = getattr(node, "body", [])
     start = 1 if body and ast.get_docstring(node, clean=False) is not None else 0
     return "\n".join(map(ast.dump, body[start:])) if body else ast.dump(node)
-
-
-def used_names(node):
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def left_open(node):
@@ -157,7 +220,7 @@ def left_open(node):
 def why_not(node):
     """Why a piece of code is not run, in words; empty if there is no reason."""
     for part in ast.walk(node):
-        if isinstance(part, ast.Import | ast.ImportFrom):
+        if isinstance(part, IMPORTS):
             modules = [alias.name for alias in part.names] if isinstance(part, ast.Import) else [part.module or "."]
             for module in modules:
                 if module.split(".")[0] not in ALLOWED_IMPORTS:
@@ -268,7 +331,11 @@ def work(connection, cells, exercises, seconds):
     code = Code.read(cells)
     answers = []
     for exercise in exercises:
-        answers.append(code.answer(exercise["number"], exercise["name"], exercise["stub"]))
+        try:
+            found = code.answer(exercise["number"], exercise["name"], exercise["stub"])
+        except RecursionError:
+            found = Found("refused", exercise["name"], "its code is nested too deeply")
+        answers.append(found)
     scopes = [scope_of(found) for found in answers]
     fence()
     for exercise, found, scope in zip(exercises, answers, scopes):

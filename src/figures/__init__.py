@@ -13,6 +13,7 @@ frontiers    accuracy against cost, for many networks
 machines     a step on many machines; bars with texts beside them
 places       where in a photo the evidence for a name lies
 transfer     transfer learning: what is trained, class by class, sizes, confusions
+redrawing    sliders, and a picture that is drawn again as one drags
 canvas       drawing in inches: slabs and arrows
 labels       texts that keep out of each other's way
 
@@ -45,5 +46,6 @@ from figures.gates import draw_desk, draw_replaced, draw_rows
 from figures.machines import draw_all_reduce, draw_bars
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.places import draw_difference, draw_places
-from figures.style import COLORS, SERIES, show, sliders, use_style
+from figures.redrawing import sliders
+from figures.style import COLORS, SERIES, show, use_style
 from figures.transfer import draw_confusion, draw_recall, draw_steps, draw_transfer, folded_figures

@@ -170,31 +170,3 @@ def png(fig, texts=None, photo=False, **options):
         image = image.quantize(256, kmeans=1)
     image.save(result, format="png", optimize=True, pnginfo=info)
     return result.getvalue()
-
-
-def sliders(draw, **ranges):
-    """Shows a slider for each of `ranges`, name -> (low, start, high), and the figure of `draw(**values)` under them.
-
-    The picture is drawn again as one drags. Only what ipywidgets 7 has is used, so it runs in Notebook, JupyterLab and
-    Colab; where ipywidgets is missing, one printed line says so.
-    """
-    try:
-        import ipywidgets
-    except ImportError:
-        print("No sliders here, because ipywidgets is not installed; the still picture shows what they redraw.")
-        return
-    controls = {}
-    for name, (low, start, high) in ranges.items():
-        controls[name] = ipywidgets.FloatSlider(value=start, min=low, max=high, step=0.1, description=name)
-    picture = ipywidgets.Image(format="png", layout=dict(max_width="100%"))
-
-    def redraw(change=None):
-        fig, data = draw(**{name: control.value for name, control in controls.items()}), io.BytesIO()
-        fig.savefig(data, format="png", dpi=80)
-        plt.close(fig)
-        picture.value = data.getvalue()
-
-    redraw()
-    for control in controls.values():
-        control.observe(redraw, "value")
-    display(ipywidgets.VBox([*controls.values(), picture]))

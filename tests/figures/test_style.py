@@ -154,35 +154,6 @@ def test_equal_figures_give_equal_bytes_that_name_no_software():
     assert Image.open(io.BytesIO(style.png(straight_line(), {"Description": "ä"}))).text == {"Description": "ä"}
 
 
-# ---------------------------------------------------------------- sliders
-
-
-def test_sliders_redraw_the_picture_and_leave_no_figure_open(monkeypatch):
-    widgets, seen, shown = pytest.importorskip("ipywidgets"), [], []
-    monkeypatch.setattr(style, "display", shown.append)
-
-    def draw(phi, depth):
-        seen.append((phi, depth))
-        fig = straight_line()
-        fig.axes[0].plot([0, phi])
-        return fig
-
-    style.sliders(draw, phi=(-2, 0, 4), depth=(0.5, 1, 4))
-    *controls, picture = shown[0].children
-    assert [(c.description, c.min, c.value, c.max) for c in controls] == [("phi", -2, 0, 4), ("depth", 0.5, 1, 4)]
-    before = picture.value
-    controls[0].value = 2.0
-    assert seen == [(0, 1), (2, 1)] and picture.value != before and isinstance(picture, widgets.Image)
-    assert not plt.get_fignums()
-
-
-def test_without_ipywidgets_sliders_print_one_line(monkeypatch, capsys):
-    monkeypatch.setitem(__import__("sys").modules, "ipywidgets", None)
-    style.sliders(lambda: None)
-    printed = capsys.readouterr().out
-    assert "ipywidgets is not installed" in printed and printed.count("\n") == 1
-
-
 def test_a_photo_keeps_its_colours_on_average():
     photo = np.zeros((200, 200, 3))
     photo[..., 0], photo[..., 1] = np.meshgrid(np.linspace(0, 1, 200), np.linspace(0, 1, 200))

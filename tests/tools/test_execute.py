@@ -82,6 +82,16 @@ def test_normalise_removes_what_runs_leave_behind():
     assert [(output.name, output.text) for output in cell.outputs] == [("stdout", "a\nb\n"), ("stderr", "c\n")]
 
 
+def test_normalise_keeps_the_words_of_a_widget_and_not_the_widget():
+    words = new_output("display_data", {"text/html": "<p>Sliders</p>", "text/plain": "Sliders"})
+    script = new_output("display_data", {"application/javascript": "name()", "text/plain": "names"})
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "VBox(children=("}
+    outputs = [words, script, new_output("display_data", view)]
+    notebook = new_notebook(cells=[new_code_cell("sliders()", outputs=outputs)])
+    normalise(notebook)
+    assert notebook.cells[0].outputs == [words]
+
+
 def test_what_runs_is_saved_in_place_and_what_raises_is_not(tmp_path, capsys):
     good, bad = tmp_path / "00_good.ipynb", tmp_path / "01_bad.ipynb"
     cells = [new_code_cell("print(6 * 7, flush=True)\nprint('end')"), new_code_cell("6 * 7")]

@@ -9,8 +9,10 @@ import pytest
 
 import grading
 import hostile
+from execute import notebooks
 from exercises import EXERCISES, cell
 from grading import grade_all, submissions, table
+from submission import Code
 
 FOLDER_OF_SOURCES = os.path.dirname(grading.__file__)
 
@@ -63,6 +65,43 @@ def one(**answers):
 def wrong_for(full, *lines):
     return one(e_1=body(full, *lines))
 
+
+def saved_by_colab(number, **answers):
+    """A lesson as Colab saves it: other metadata, no cell ids, outputs, sources as one text, lines of a shell."""
+    made = json.loads(lesson(number, **answers))
+    first = "!pip install -q \\\n    keras\nfrom google.colab import drive\ndrive.mount('/drive')\nfiles = !ls\nplan?"
+    made["cells"].insert(1, dict(cell_type="code", source=first, metadata={}, outputs=[], execution_count=1))
+    for i, one in enumerate(made["cells"]):
+        one["source"] = "".join(one["source"])
+        one["metadata"] = dict(id=f"x{i}", colab=dict(base_uri="https://localhost:8080/"), outputId="c3-4")
+        if one["cell_type"] == "code":
+            one["outputs"] = [dict(output_type="stream", name="stdout", text=["✗ 02.1\n"])]
+    made["metadata"] = dict(
+        colab=dict(provenance=[], toc_visible=True), kernelspec=dict(name="python3"), accelerator="GPU"
+    )
+    return json.dumps(made | dict(nbformat_minor=0))
+
+
+def saved_by_lab(number, **answers):
+    """A lesson as JupyterLab saves it, its cells from last to first, with attachments and a raw cell."""
+    made = json.loads(lesson(number, **answers))
+    for i, one in enumerate(made["cells"]):
+        one |= dict(id=f"{i:08x}", metadata=dict(editable=True, slideshow=dict(slide_type=""), tags=[], trusted=False))
+    made["cells"].reverse()
+    made["cells"].append(dict(cell_type="raw", id="r", metadata={}, source="", attachments={}))
+    return json.dumps(made, indent=1)
+
+
+def as_text(number, answer):
+    """A lesson in which the cell of one answer was turned into a text cell, as the key M does."""
+    made = json.loads(lesson(number, e_1=answer))
+    for one in made["cells"]:
+        if "def se_params" in "".join(one["source"]):
+            one["cell_type"] = "markdown"
+    return json.dumps(made)
+
+
+HALF = "def se_params(inputs, expand, ratio):\n    narrow = max(1, int(inputs * ratio))"
 
 # file -> (its text or bytes, the marks it must get; a text: a word of its problem)
 CLASS = {
@@ -133,6 +172,52 @@ CLASS = {
     "another course.ipynb": (notebook("x = 1"), "none of the series' exercises"),
     "essay.pdf": ("%PDF", "not a notebook"),
     "large.ipynb": (" " * 1000, "MB, at most"),
+    # what people do without meaning any harm
+    "from Colab.ipynb": (saved_by_colab("02", e_1=f"%%time\n{solved('02.1')}"), ["right"] + [STUB] * 3),
+    "from Lab, last cell first.ipynb": (saved_by_lab("02", e_3=solved("02.3")), [STUB, STUB, "right", STUB]),
+    "saved by the browser.ipynb.txt": (one(e_1=solved("02.1")), ["right"] + [STUB] * 3),
+    "split in two.ipynb": (lesson("02", "    return narrow", e_1=HALF), ["wrong"] + [STUB] * 3),
+    "renamed, check gone.ipynb": (
+        one(e_1=EXERCISES["02.1"].solution.replace("se_params", "parameters")),
+        ["missing"] + [STUB] * 3,
+    ),
+    "loop elsewhere.ipynb": (lesson("02", "while True:\n    pass", e_1=solved("02.1")), ["right"] + [STUB] * 3),
+    "cell made text.ipynb": (as_text("02", solved("02.1")), ["missing"] + [STUB] * 3),
+    "constant.ipynb": (
+        lesson(
+            "02",
+            "QUARTER: float = 0.25\nONE = 4 // 4",
+            e_1=solved("02.1", "max(1, int(inputs", "max(ONE, int(4 * QUARTER * inputs"),
+        ),
+        ["right"] + [STUB] * 3,
+    ),
+    "changed.ipynb": (
+        lesson("02", "ONE = 7\nONE -= 6", e_1=solved("02.1", "max(1,", "max(ONE,")),
+        ["not run"] + [STUB] * 3,
+    ),
+    "computed.ipynb": (
+        lesson("02", "ONE, TWO = np.ones(1), 2", e_1=solved("02.1", "max(1,", "max(ONE,")),
+        ["not run"] + [STUB] * 3,
+    ),
+    "inside an if.ipynb": (
+        one(e_1="if True:\n" + "\n".join(f"    {line}" for line in solved("02.1").splitlines())),
+        ["not run"] + [STUB] * 3,
+    ),
+    "star.ipynb": (
+        lesson("02", "from math import *\nfrom tensorflow import *", e_1=solved("02.1", "int(", "floor(")),
+        ["right"] + [STUB] * 3,
+    ),
+    "local name.ipynb": (
+        lesson("02", "import os as wide", e_1=solved("02.1")),
+        ["right"] + [STUB] * 3,
+    ),
+    "long sum.ipynb": (one(e_1=body("02.1", "return " + " + ".join(["1"] * 1500))), ["not run"] + [STUB] * 3),
+    "lesson 03 again.ipynb": (lesson("02", solved("03.1"), e_1=solved("02.1")), ["right"] + [STUB] * 3),
+    "program.ipynb": ("import numpy as np\n\n\ndef se_params(x):\n    return x\n", "it is a text, such as a program"),
+    "login.ipynb": ("\n<!DOCTYPE html><html><body>Sign in</body></html>", "it is a web page"),
+    "packed.ipynb": (b"PK\x03\x04\x14\x00", "it is a packed archive"),
+    "utf-16.ipynb": (one().encode("utf-16"), "not a notebook"),
+    "nothing.ipynb": (b"", "the file is empty"),
     "anna_17/lesson 02.ipynb": (lesson("02", e_3=solved("02.3")), [STUB, STUB, "right", STUB]),
 }
 
@@ -167,6 +252,15 @@ def test_marks(graded, file):
         assert not graded[file].problem
 
 
+@pytest.mark.parametrize("path", notebooks([]), ids=lambda path: path.stem[:2])
+def test_nothing_in_a_lesson_keeps_its_answers_from_being_run(path):
+    sources, _ = grading.read_cells(path)
+    for number, entry in EXERCISES.items():
+        if number[:2] == path.name[:2]:
+            found = Code.read([*sources, entry.solution]).answer(number, entry.name, entry.stub)
+            assert found.state == "answer", (number, found.note)
+
+
 def said(graded, file):
     return graded[file].marks[0].line
 
@@ -181,6 +275,17 @@ def test_a_learner_reads_what_the_check_would_say(graded):
     assert "no file may be written" in said(graded, "through NumPy.ipynb")
     assert "no file may be read" in said(graded, "reads solutions.ipynb")
     assert "MemoryError" in said(graded, "memory.ipynb")
+
+
+def test_a_teacher_reads_what_happened_to_a_notebook(graded):
+    assert said(graded, "split in two.ipynb").endswith("is a return missing, or is the result printed?")
+    assert said(graded, "renamed, check gone.ipynb") == "○ 02.1 no function se_params is in the notebook."
+    assert said(graded, "cell made text.ipynb") == "○ 02.1 the cell of se_params is text: make it a code cell again."
+    assert "it uses ONE, which only running the whole notebook would give" in said(graded, "computed.ipynb")
+    assert "it is not a plain def at the left margin" in said(graded, "inside an if.ipynb")
+    assert "nested too deeply" in said(graded, "long sum.ipynb")
+    for file in ("program.ipynb", "login.ipynb", "packed.ipynb", "nothing.ipynb", "large.ipynb", "essay.pdf"):
+        assert len(graded[file].problem) < 120 and graded[file].problem.endswith("."), file
 
 
 def test_nothing_of_a_notebook_was_written(graded):

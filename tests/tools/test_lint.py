@@ -90,6 +90,7 @@ error = new_output("error", ename="ValueError", evalue="no", traceback=[])
 bare_picture = new_output("display_data", {"image/png": "iVBORw0KGgo="})
 short_alt = new_output("display_data", {"image/png": "iVBORw0KGgo="}, metadata={"image/png": {"alt": "a figure"}})
 big_picture = new_output("display_data", {"image/png": "A" * 500_000}, metadata=short_alt.metadata)
+widget = new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "0"}})
 place = "/" + "home" + "/ann/series"
 
 BAD = [  # rule, what is done to the good notebook, words of the message
@@ -101,6 +102,7 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("clean_metadata", metadata(widgets={}), "widgets"),
     ("clean_metadata", metadata(language_info=dict(name="python", version="3.13.0")), "language_info"),
     ("clean_metadata", lambda n: n.nb.cells[CODE].metadata.update(execution={}), "execution"),
+    ("clean_metadata", change(CODE, outputs=[widget]), "holds a widget"),
     ("small_file", attribute("size", 2_600_000), "2.6 MB"),
     ("small_file", change(PICTURE, outputs=[big_picture]), "375 KB"),
     ("executed_in_order", change(CODE, execution_count=None), "execution_count None"),

@@ -119,7 +119,8 @@ def test_lessons_lead_to_the_one_before_and_after():
 
 def test_a_page_says_what_its_widget_was_and_leaves_out_what_waits_for_an_answer(pages):
     text = " ".join(pages["04"].text.split())
-    assert "Here the notebook shows sliders" in text and "VBox(" not in text
+    assert "Sliders for phi, depth, width, resolution, which move while the notebook runs" in text
+    assert "VBox(" not in text and ("p", {"class": "widget"}) in pages["04"].found
     assert "not answered yet" not in text
 
 

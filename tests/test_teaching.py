@@ -1,0 +1,56 @@
+"""TEACHING.md keeps its word: the sections, exercises and minutes that it names are those of lessons and decks."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "TEACHING.md").read_text(encoding="utf-8")
+ROWS = [line for line in TEXT.splitlines() if line.startswith("| ")]
+
+
+def lesson(number):
+    """(headings of the second level, numbers of the exercises) of a lesson."""
+    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return re.findall(r"^## (.+)$", text, re.M), re.findall(r"^### (\d\d\.\d) ", text, re.M)
+
+
+def places():
+    """(lesson, section) of each "04, up to *Three dials*, *Another*" in a table of TEACHING.md."""
+    for row in ROWS:
+        for number, named in re.findall(r"\b(0\d)(?:,| whole|\b)((?:(?: up to|,| to)? ?\*[^*]+\*,?)+)", row):
+            for section in re.findall(r"\*([^*]+)\*", named):
+                yield number, section
+
+
+@pytest.mark.parametrize(("number", "section"), list(places()))
+def test_a_section_that_is_named_is_in_its_lesson(number, section):
+    assert section in lesson(number)[0]
+
+
+def test_the_sections_of_every_plan_were_found():
+    assert len(list(places())) >= 12
+
+
+def test_where_classes_stumble_names_sections_of_its_lesson():
+    rows = [row for row in ROWS if re.match(r"\| 0\d \| [A-Z]", row)]
+    assert len(rows) >= 15
+    for row in rows:
+        for section in re.findall(r"\*([A-Z][^*]+)\*", row.split("|")[3]):
+            assert any(heading.startswith(section) for heading in lesson(row[2:4])[0]), row
+
+
+def test_exercises_that_are_named_exist():
+    for number in re.findall(r"\b0\d\.\d\b", TEXT):
+        assert number in lesson(number[:2])[1], number
+
+
+def test_minutes_of_a_deck_are_those_of_the_decks():
+    minutes = []
+    for path in (ROOT / "tools" / "decks").glob("*.md"):
+        minutes.append(sum(map(int, re.findall(r"^minutes: (\d+)", path.read_text(encoding="utf-8"), re.M))))
+    assert f"A deck takes {min(minutes)} to {max(minutes)} minutes" in " ".join(TEXT.split())

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from architecture import plan
 from datasets import published
 from figures import canvas
-from figures.labels import label_ends, label_points, write_headline
+from figures.labels import label_ends, label_points, write_headline, write_headline_above
 from figures.style import (
     COLORS,
     DASHES,
@@ -107,10 +107,11 @@ def _name_lines(fig, ax, lines, colours):
     return label_ends(ax, ends)
 
 
-def roofline(points, peak, bandwidth):
+def roofline(points, peak, bandwidth, title=""):
     """Draws speed against MACs per byte, both log, under the roof min(peak, bandwidth * MACs per byte).
 
-    `points`: list of (label, MACs per byte, MACs per second); `peak` is in MACs, `bandwidth` in bytes per second.
+    `points`: list of (label, MACs per byte, MACs per second); `peak` is in MACs, `bandwidth` in bytes per second;
+    `title`: the finding, as a headline.
     """
     use_style()
     fig, ax = plt.subplots(figsize=(10, 5.6))
@@ -127,6 +128,7 @@ def roofline(points, peak, bandwidth):
         look = dict(marker=MARKERS[i % len(MARKERS)], color=colours[name], ms=11, mec="white", zorder=4)
         ax.plot(intensity, speed, **look)
     ax.set(xlabel="MACs per byte moved (log scale)", ylabel="billion MACs per second (log scale)")
+    write_headline(ax, title)
     fig.draw_without_rendering()  # the layout is final
     ground = dict(boxstyle="square,pad=0.1", fc="white", ec="none", alpha=0.85)
     label_points(ax, [(*point, dict(color=COLORS["ink"], size=12.5, bbox=ground)) for point in points])
@@ -267,10 +269,11 @@ def paired_bars(labels, series, ylabel, title):
 # ---------------------------------------------------------------- images
 
 
-def image_grid(images, titles=None, columns=4, limits=(None, None)):
+def image_grid(images, titles=None, columns=4, limits=(None, None), headline=None):
     """Draws images side by side: (height, width, 3), or (height, width) in grey.
 
     `limits`: the values of the darkest and the brightest colour; without them each image has its own range.
+    `headline`: what the images show, over them all.
     """
     use_style()
     rows = math.ceil(len(images) / columns)
@@ -283,4 +286,7 @@ def image_grid(images, titles=None, columns=4, limits=(None, None)):
         ax.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
         if titles is not None:
             ax.set_title(titles[i], size=13, weight="normal", loc="center", pad=5)
+    if headline:
+        fig.set_figheight(fig.get_figheight() + 0.45)
+        write_headline_above(fig, headline)
     return fig

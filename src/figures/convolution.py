@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 from figures import canvas
+from figures.labels import write_headline_above
 from figures.style import COLORS, CONVOLUTIONS, bare, use_style
 
 PIXELS = 5  # height and width of the drawn maps
@@ -118,41 +119,46 @@ def _draw_numbers(ax, left, bottom, numbers, colour):
             ax.text(x + NUMBER / 2, y + NUMBER / 2, text, ha="center", va="center", size=17)
 
 
-def draw_filters(inputs, kernels, outputs, titles):
+def draw_filters(inputs, kernels, outputs, titles, headline):
     """Draws channels, their depthwise kernels in numbers, and what comes out: three rows, a column a channel.
 
     inputs, outputs: (n, height, width), each in grey over its own range; kernels: (n, k, k), all on one scale on which
-    white is zero; titles: n texts.
+    white is zero; titles: n texts; headline: what they show.
     """
     use_style()
-    fig, axes = plt.subplots(3, len(kernels), figsize=(2.3 * len(kernels), 7.0), squeeze=False)
+    fig, axes = plt.subplots(3, len(kernels), figsize=(2.3 * len(kernels), 7.4), squeeze=False)
     largest = np.abs(kernels).max()
     for column, title in enumerate(titles):
         axes[0, column].imshow(inputs[column], cmap="gray")
         axes[1, column].imshow(kernels[column], cmap=SIGNED, vmin=-largest, vmax=largest)
         axes[2, column].imshow(outputs[column], cmap="gray")
-        axes[0, column].set_title(title, size=16, loc="center", pad=8)
+        axes[0, column].set_title(title, size=16, weight="normal", loc="center", pad=8)
         for (row, at), value in np.ndenumerate(kernels[column]):
             look = dict(ha="center", va="center", size=15, color="w" if abs(value) > 0.6 * largest else "k")
             axes[1, column].text(at, row, f"{round(float(value), 1) + 0:.1f}", **look)
     for row, name in enumerate(("channel in", "3 × 3 kernel", "channel out")):
         axes[row, 0].set_ylabel(name, size=16)
+    write_headline_above(fig, headline)
     for ax in axes.flat:
         bare(ax)
     return fig
 
 
-def draw_wiring(matrices, titles):
-    """Draws which output channel (column) hears which input channel (row), a square for each of (inputs, outputs)."""
+def draw_wiring(matrices, titles, headline):
+    """Draws which output channel (column) hears which input channel (row), a square for each of (inputs, outputs).
+
+    titles: a text for each; headline: what they show.
+    """
     use_style()
-    fig, axes = plt.subplots(1, len(matrices), figsize=(2.9 * len(matrices), 3.5), squeeze=False)
+    fig, axes = plt.subplots(1, len(matrices), figsize=(2.9 * len(matrices), 3.9), squeeze=False)
     for ax, matrix, title in zip(axes.flat, matrices, titles):
         inputs, outputs = np.shape(matrix)
         for row, column in np.ndindex(inputs, outputs):
             colour = COLORS["depthwise"] if matrix[row][column] else COLORS["line"]
             canvas.box(ax, column, inputs - 1 - row, 1, 1, colour, lw=1.2, edgecolor="white")
         ax.set(xlim=(0, outputs), ylim=(0, inputs), aspect="equal", xlabel="output channel")
-        ax.set_title(title, size=16, loc="center")
+        ax.set_title(title, size=16, weight="normal", loc="center")
         bare(ax)
     axes[0, 0].set_ylabel("input channel")
+    write_headline_above(fig, headline)
     return fig

@@ -110,21 +110,23 @@ def draw_speeds(families, times, title):
 NAME_COLUMNS = 42  # letters of a name in a line
 
 
-def draw_ladder(values, xlabel, title, marked=()):
+def draw_ladder(values, xlabel, title, marked=(), colour=COLORS["accent"], start=None):
     """Draws one dot for each of `values`, a dict of name -> number, in a row of its own, with the number beside it.
 
-    Names in `marked` are drawn hollow. `title`: the finding, as a headline.
+    Names in `marked` are drawn hollow. `title`: the finding, as a headline; `start`: where the axis begins, as 0 for
+    shares.
     """
     use_style()
     fig, ax = plt.subplots(figsize=(10, 1.6 + 0.5 * len(values)))
     for i, (name, value) in enumerate(values.items()):
-        fill = "white" if name in marked else COLORS["accent"]
-        ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=COLORS["accent"], mew=2)
+        fill = "white" if name in marked else colour
+        ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=colour, mew=2, clip_on=False, zorder=3)
         beside = dict(textcoords="offset points", va="center", weight="bold")
-        ax.annotate(f"{value:.1f}", (value, -i), (12, 0), color=COLORS["accent"], **beside)
+        ax.annotate(f"{value:.1f}", (value, -i), (12, 0), color=colour, **beside)
     ax.set_yticks([-i for i in range(len(values))], [textwrap.fill(name, NAME_COLUMNS) for name in values])
     ax.set_ylim(-len(values) + 0.4, 0.6)
     ax.margins(x=0.15)
+    ax.set_xlim(left=start)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(xlabel)

@@ -9,7 +9,7 @@ from figures.style import COLORS, HEAT, name_rows, use_style
 
 PHOTO, CELL, SPACE = 3.0, 1.05, 0.14  # sides of the photo and of a channel's picture, room between channels; inches
 FADER, EDGE, NAMES = 1.75, 0.35, 1.15  # height of a fader, margin, room for the names of the rows
-TITLE, SIGN = 0.85, 0.5
+TITLE = 0.85
 
 
 def draw_desk(image, before, gates, title):
@@ -57,20 +57,23 @@ def _fader(ax, x, bottom, gate):
     ax.text(x, bottom, f"{gate:.2f}", ha="center", va="center", size=14)
 
 
-def draw_rows(photos, gates, title):
-    """Draws photos one under the other, and beside each its gates in one row of colours.
+def draw_rows(photos, gates, mean, title):
+    """Draws photos one under the other, beside each its gates in one row of colours, and over them the mean gates.
 
-    photos: (n, height, width, 3), pixels 0 to 255; gates: (n, channels), from 0 to 1.
+    photos: (n, height, width, 3), pixels 0 to 255; gates: (n, channels), from 0 to 1; mean: (channels,).
     """
     side, long = 0.85, 8.6
-    height = TITLE + len(photos) * (side + 0.08) + 1.0
+    height = TITLE + (1 + len(photos)) * (side + 0.08) + 1.0
     fig, ax = canvas.new(EDGE + side + 0.3 + long + 1.5, height)
     ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
-    for i, photo in enumerate(photos):
+    for i, values in enumerate([mean, *gates]):
         bottom = height - TITLE - (i + 1) * (side + 0.08)
-        _picture(fig, EDGE, bottom, side, photo)
+        if i == 0:
+            ax.text(EDGE + side / 2, bottom + side / 2, "mean", va="center", **canvas.CAPTION)
+        else:
+            _picture(fig, EDGE, bottom, side, photos[i - 1])
         panel = canvas.axes_in_inches(fig, EDGE + side + 0.3, bottom, long, side)
-        row = panel.imshow(gates[i][None], cmap=HEAT, vmin=0.2, vmax=0.8, aspect="auto", interpolation="nearest")
+        row = panel.imshow(values[None], cmap=HEAT, vmin=0.2, vmax=0.8, aspect="auto", interpolation="nearest")
         panel.axis("off")
     ax.text(EDGE + side + 0.3 + long / 2, 0.55, "channels, from the quietest to the loudest", **canvas.CAPTION)
     scale = canvas.axes_in_inches(fig, EDGE + side + 0.3 + long + 0.3, 1.0, 0.22, height - TITLE - 1.1)

@@ -76,6 +76,11 @@ def write_headline(ax, title, distance=12):
     ax.set_title("\n".join(textwrap.wrap(title, HEADLINE_COLUMNS)), pad=distance)
 
 
+def write_headline_above(fig, title):
+    """Writes what a figure of several panels found over its left edge."""
+    fig.suptitle(title, x=0.01, ha="left", size=15, weight="bold")
+
+
 def _move_to_best(note, sides, taken, frame):
     """Moves an Annotation where it covers least, of equals to the first, and returns how many square pixels that is."""
     places, covered = list(itertools.product(DISTANCES, sides)), []

@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import NullLocator
 
 from figures import canvas
-from figures.labels import write_headline
+from figures.labels import write_headline, write_headline_above
 from figures.style import COLORS, NAVY, PURPLE, RED, name_rows, use_style
 from intervals import wilson
 
@@ -159,7 +159,7 @@ def draw_confusion(panels, names, title):
         ax.tick_params(length=0)
         ax.set_title(name, size=14, loc="center")
     axes[0, 0].set_ylabel("truth")
-    fig.suptitle(title, x=0.01, ha="left", size=15, weight="bold")
+    write_headline_above(fig, title)
     return fig
 
 

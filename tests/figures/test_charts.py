@@ -157,7 +157,8 @@ def test_tradeoff_without_room_for_names_keeps_headline_and_legend_apart():
 
 def test_roofline_meets_where_memory_and_arithmetic_do():
     points = [("dense", 120, 8e10), ("depthwise", 1.1, 3e9), ("close to it", 1.2, 3.1e9)]
-    fig = charts.roofline(points, peak=1e11, bandwidth=4e9)
+    fig = charts.roofline(points, peak=1e11, bandwidth=4e9, title="Far below")
+    assert headline(fig) == "Far below"
     roof, _, *drawn = fig.axes[0].lines
     assert tuple(roof.get_xydata()[1]) == pytest.approx((25, 100))
     assert roof.get_ydata()[0] == pytest.approx(4 * roof.get_xdata()[0])
@@ -208,6 +209,7 @@ def test_seeds_gives_a_shape_the_same_colour_twice():
 
 
 def test_image_grid():
-    fig = charts.image_grid([np.full((8, 8), i) for i in range(5)], titles=list("abcde"), columns=3)
+    fig = charts.image_grid([np.full((8, 8), i) for i in range(5)], titles=list("abcde"), columns=3, headline="Five")
+    assert [text.get_text() for text in fig.texts] == ["Five"]
     assert [ax.images[0].get_array()[0, 0] for ax in fig.axes if ax.images] == [0, 1, 2, 3, 4] and len(fig.axes) == 6
     assert [ax.get_title() for ax in fig.axes[:5]] == list("abcde")

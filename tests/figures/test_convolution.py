@@ -48,15 +48,16 @@ def test_the_example_is_a_separable_convolution():
 
 def test_kernels_share_one_scale_on_which_zero_is_white():
     kernels = np.array([np.full((3, 3), 2.0), np.diag([-1.0, 0.0, -0.01])])
-    fig = draw_filters(np.ones((2, 4, 4)), kernels, np.ones((2, 4, 4)), ["a", "b"])
+    fig = draw_filters(np.ones((2, 4, 4)), kernels, np.ones((2, 4, 4)), ["a", "b"], "Kernels")
     first, second = (fig.axes[i].images[0] for i in (2, 3))
     assert first.get_clim() == second.get_clim() == (-2, 2)
     assert np.allclose(second.to_rgba(np.zeros((1, 1)))[0, 0, :3], 1, atol=0.01)
-    assert "-0.0" not in words(fig) and "-1.0" in words(fig)
+    assert "-0.0" not in words(fig) and {"-1.0", "Kernels"} <= set(words(fig).splitlines())
+    check_layout(fig)
 
 
 def test_wiring_shows_each_connection():
     matrix = np.kron(np.eye(2), np.ones((3, 2)))  # 6 inputs, 4 outputs
-    (ax,) = draw_wiring([matrix], ["groups = 2"]).axes
+    (ax,) = draw_wiring([matrix], ["groups = 2"], "Fewer links").axes
     marked = {(round(p.get_x()), 5 - round(p.get_y())) for p in cells(ax, COLORS["depthwise"])}
     assert marked == {(column, row) for row, column in np.argwhere(matrix)}

@@ -63,3 +63,6 @@ def test_ladder_says_each_number_and_marks_some():
     assert [name.replace("\n", " ") for name in names] == ["plain", "new", long] and "\n" in names[2]
     assert headline(fig) == "Training alone"
     check_layout(fig)
+    fig = draw_ladder({"MACs": 0.2, "weights": 12}, "share (%)", "Few MACs", colour=COLORS["se"], start=0)
+    assert fig.axes[0].get_xlim()[0] == 0 and {line.get_color() for line in fig.axes[0].lines} == {COLORS["se"]}
+    check_layout(fig)

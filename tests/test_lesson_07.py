@@ -9,7 +9,11 @@ from datasets import measured, published
 
 @pytest.fixture(scope="module")
 def rows():
-    return {row["format"]: row for row in measured("export")}
+    found = {}
+    for row in measured("export"):
+        if row["network"] == "lite0" and row.get("batch", 1) == 1:
+            found[row["format"]] = row
+    return found
 
 
 def test_predict_costs_more_than_three_compiled_calls_and_everything_nine(rows):
@@ -33,6 +37,13 @@ def test_int8_is_a_little_more_than_a_quarter_and_loses_no_more_than_luck(rows):
     changed = int8["test_images"] * (100 - int8["agreement"]) / 100
     fewer = int8["test_images"] * (whole["top1"] - int8["top1"]) / 100
     assert changed > 24 and fewer < 2 * changed**0.5
+
+
+def test_eight_bits_are_small_everywhere_and_fast_where_the_chip_has_them(rows):
+    phone = published("efficientnet_lite")[0]
+    here = rows["LiteRT int8"]["ms_median"] / rows["LiteRT"]["ms_median"]
+    assert abs(here - phone["int8_cpu_ms"] / phone["fp32_cpu_ms"]) > 0.2
+    assert rows["LiteRT"]["file_bytes"] > 3 * rows["LiteRT int8"]["file_bytes"]
 
 
 def test_sixteen_bits_take_longer_on_our_cpu(rows):

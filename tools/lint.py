@@ -29,7 +29,6 @@ sys.path.insert(0, str(ROOT / "src"))
 from command import ends_quietly
 
 SECTIONS = ("What you will be able to do", "Before you start", "In this notebook we", "Exercises", "References")
-NOT_YET = ("06", "07", "08", "09")  # lessons in which cells are still too long, or answer a prediction
 SLIDES = ("slide", "subslide", "fragment", "skip", "notes", "-")
 EXEMPT_TAGS = {"nbval-ignore-output", "nbval-skip"}
 EXEMPT_COMMENT = re.compile(r"^\s*#\s*(NBVAL_IGNORE_OUTPUT|NBVAL_SKIP|PYTEST_VALIDATE_IGNORE_OUTPUT)", re.M | re.I)
@@ -384,8 +383,7 @@ def slides_marked(notebook):
 @rule
 def length(notebook):
     """Words, code cells, their lines and what they print keep the limits in tools/lesson_form.py."""
-    if notebook.lesson not in NOT_YET:
-        yield from too_much(form_of(notebook.nb.cells))
+    yield from too_much(form_of(notebook.nb.cells))
 
 
 @rule
@@ -393,14 +391,14 @@ def reading_time(notebook):
     """*Before you start* says how long reading takes without the exercises, as counted."""
     minutes = form_of(notebook.nb.cells).minutes
     said = f"Reading takes {minutes} minutes without the exercises"
-    if notebook.lesson not in NOT_YET and not any(said in cell.source for _, cell in notebook.markdown):
+    if not any(said in cell.source for _, cell in notebook.markdown):
         yield f"no cell says {said!r}"
 
 
 @rule
 def predictions_do_not_leak(notebook):
     """What answers a prediction stands neither above it in its section nor in the code below it."""
-    for place, told in leaks(notebook.nb.cells) if notebook.lesson not in NOT_YET else ():
+    for place, told in leaks(notebook.nb.cells):
         yield f"cell {place} says {told!r}, which a prediction beside it asks for"
 
 

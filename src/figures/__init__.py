@@ -48,4 +48,4 @@ from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.places import draw_difference, draw_places
 from figures.redrawing import sliders
 from figures.style import COLORS, SERIES, show, use_style
-from figures.transfer import draw_confusion, draw_recall, draw_steps, draw_transfer, folded_figures
+from figures.transfer import draw_recall, draw_steps, draw_training, draw_transfer, folded_study

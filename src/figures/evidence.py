@@ -44,7 +44,7 @@ def _draw_claim(ax, left, bottom, claim, first, second, verdict):
         ax.text(x, bottom + 0.3, where, size=13, ha="center", va="center")
 
 
-PANEL, PANEL_GAP, SIDE = 4.3, 0.2, 0.85  # width of a panel, between panels, and the left margin, in inches
+PANEL, PANEL_GAP, SIDE = 3.95, 0.2, 0.95  # width of a panel, between panels, and the left margin, in inches
 
 
 def draw_equal_recipes(panels, arrows, title):
@@ -52,22 +52,24 @@ def draw_equal_recipes(panels, arrows, title):
 
     `panels`: dict of recipe -> dict of family -> list of (label, billions of MACs, top-1 in %).
     `arrows`: dict of recipe -> (MACs of the cheaper network, MACs of the other, top-1 of both). `title`: the finding.
+    Of each family the first, the last, the most accurate and the compared network are named.
     """
     use_style()
     width, height = SIDE + len(panels) * (PANEL + PANEL_GAP), 5.7
     fig = plt.figure(figsize=(width, height), layout="none")
     points = [point for families in panels.values() for line in families.values() for point in line]
     macs, top1 = [point[1] for point in points], [point[2] for point in points]
-    limits = dict(xlim=(min(macs) / 2.2, max(macs) * 2.6), ylim=(min(top1) - 0.8, max(top1) + 1.6))
+    limits = dict(xlim=(min(macs) / 2, max(macs) * 5), ylim=(min(top1) - 0.8, max(top1) + 1.6))
     for i, (recipe, families) in enumerate(panels.items()):
         ax = canvas.axes_in_inches(fig, SIDE + i * (PANEL + PANEL_GAP), 0.75, PANEL, height - 1.5)
         ax.set(**limits)
         log_scales(ax, "x", ticks=(0.3, 1, 3, 10, 30))
-        ax.set_xlabel("MACs (billions, log scale)")
+        ax.set_xlabel("MACs (billions, log scale)", size=15)
+        ax.tick_params(labelsize=14.5)
         ax.tick_params(axis="y", labelleft=i == 0)
-        ax.text(0.03, 0.965, recipe, transform=ax.transAxes, size=13.5, weight="bold", va="top")
+        ax.text(0.03, 0.965, recipe, transform=ax.transAxes, size=15, weight="bold", va="top")
         _draw_lines(ax, families, arrows[recipe])
-    fig.axes[0].set_ylabel("ImageNet top-1 accuracy (%)")
+    fig.axes[0].set_ylabel("ImageNet top-1 accuracy (%)", size=15)
     fig.text(0.02, 1 - 0.35 / height, title, size=18, weight="bold", va="center")
     return fig
 
@@ -77,8 +79,11 @@ def _draw_lines(ax, families, comparison):
     for marker, (name, points) in zip(MARKERS, families.items()):
         _, x, y = zip(*points)
         ax.plot(x, y, marker=marker, color=colours[name], lw=1.6, ms=8, mec="white", zorder=4)
-        labels += [(*point, dict(color=colours[name], size=12)) for point in points]
-        labels.append((name, x[-1], y[-1], dict(color=colours[name], size=13, weight="bold")))
+        best = max(y)
+        for point in points:
+            if point in (points[0], points[-1]) or point[2] == best or point[1:] == comparison[1:]:
+                labels.append((*point, dict(color=colours[name], size=14.5)))
+        labels.append((name, x[-1], y[-1], dict(color=colours[name], size=15, weight="bold")))
     _draw_comparison(ax, *comparison)
     label_points(ax, labels)
 

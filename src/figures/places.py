@@ -11,10 +11,11 @@ from figures.style import COLORS, HEAT, bare, use_style
 ABOVE, BELOW = SIGNED(1.0), SIGNED(0.0)
 
 
-def draw_places(images, maps, names, title):
+def draw_places(images, maps, names, title, roles=()):
     """Draws photos, and under each how much every place speaks for its name; the strongest place is framed in both.
 
-    images: n of (height, width, 3); maps: n of (rows, columns), all on one scale that begins at 0; names: n texts.
+    images: n of (height, width, 3); maps: n of (rows, columns), all on one scale that begins at 0, where no place that
+    is above it means no frame; names: n texts; `roles`: what each name is, as "the truth", n texts or none.
     """
     use_style()
     fig, axes = plt.subplots(2, len(images), figsize=(3.6 * len(images) + 1, 7.6), squeeze=False)
@@ -25,8 +26,10 @@ def draw_places(images, maps, names, title):
         strongest = np.unravel_index(np.argmax(values), np.shape(values))
         for ax in (photo, below):
             bare(ax)
-            _frame_place(ax, strongest, np.shape(values), "white")
-        below.set_xlabel(f"“{name}”", size=16, labelpad=8)
+            if np.max(values) > 0:
+                _frame_place(ax, strongest, np.shape(values), "white")
+        role = f"{roles[column]}: " if roles else ""
+        below.set_xlabel(f"{role}“{name}”", size=16, labelpad=8)
     bar = fig.colorbar(shown, ax=axes.ravel().tolist(), pad=0.015, aspect=30)
     bar.set_label("evidence for the name", size=15)
     bar.outline.set_visible(False)

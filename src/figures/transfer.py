@@ -10,7 +10,9 @@ from IPython.display import HTML
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import NullLocator
 
+from datasets import CIFAR10_CLASSES, measured
 from figures import canvas
+from figures.charts import curves
 from figures.labels import write_headline, write_headline_above
 from figures.style import COLORS, NAVY, PURPLE, RED, name_rows, use_style
 from intervals import wilson
@@ -67,6 +69,22 @@ def _draw_network(ax, bottom, network, free, first, outputs, name, facts):
     canvas.box(ax, x + 0.36, bottom + 0.12, 0.3, 1.2, colour)
     ax.text(x + 0.51, bottom + 0.02, "head", size=12, ha="center", va="top", color=canvas.mix(colour, "black", 0.2))
     ax.text(x + 0.8, bottom + 0.72, f"{outputs:,}\nnames", size=14, va="center")
+
+
+def draw_training(stages, title):
+    """Draws accuracy by epoch on training and on validation photos, with a dotted line between two stages.
+
+    stages: for each the two lists of accuracies, training's and validation's, as shares. `title`: the finding.
+    """
+    training = 100 * np.concatenate([seen for seen, _ in stages])
+    validation = 100 * np.concatenate([unseen for _, unseen in stages])
+    epochs = np.arange(1, 1 + len(training))
+    lines = {"training": (epochs, training), "validation": (epochs, validation)}
+    fig = curves(lines, "epoch", "top-1 (%)", title=title)
+    ends = np.cumsum([len(seen) for seen, _ in stages])
+    for end in ends[:-1]:
+        fig.axes[0].axvline(end + 0.5, color=COLORS["muted"], ls=":", marker="")
+    return fig
 
 
 def draw_recall(names, right, counts, title):
@@ -141,7 +159,7 @@ def draw_confusion(panels, names, title):
     """
     use_style()
     side = CELL * len(names)
-    size = (side + 0.4) * len(panels) + 1.6, side + 2
+    size = (side + 0.4) * len(panels) + 1.6, side + 2.5
     fig, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
     for ax, (name, counts) in zip(axes.flat, panels.items()):
         counts = np.asarray(counts)
@@ -161,6 +179,34 @@ def draw_confusion(panels, names, title):
     axes[0, 0].set_ylabel("truth")
     write_headline_above(fig, title)
     return fig
+
+
+def folded_study():
+    """More of the study of sizes for a notebook, folded: learning curves of a new head on Lite0, and its confusions.
+
+    Its rows are those of Adam with 3,000 photos in data/measured/transfer.csv and transfer_confusion.csv.
+    """
+    head = dict(network="lite0", regime="frozen", optimizer="Adam", images=3000)
+    lines = {}
+    for size in (32, 96, 224):
+        wanted = head | dict(resolution=size)
+        curve_of_seed = [row["curve"].split() for row in measured("transfer") if wanted.items() <= row.items()]
+        mean = np.mean(np.array(curve_of_seed, float), axis=0)
+        lines[f"{size} px"] = np.arange(1, 1 + len(mean)), mean
+    errors = {}
+    for size in (32, 224):
+        wanted = head | dict(resolution=size)
+        counts = [row["count"] for row in measured("transfer_confusion") if wanted.items() <= row.items()]
+        errors[f"{size} pixels"] = np.reshape(counts, (len(CIFAR10_CLASSES), len(CIFAR10_CLASSES)))
+    by_epoch = curves(lines, "epoch", "test top-1 (%)", title="More epochs do not replace pixels")
+    confused = "At 32 pixels everything is confused, at 224 only look-alikes"
+    pictures = {
+        "Test accuracy of a new head by epoch, a line for each of three sizes; all flatten early.": by_epoch,
+        "Confusions at 32 and 224 pixels. At 224 only look-alikes are left.": draw_confusion(
+            errors, CIFAR10_CLASSES, confused
+        ),
+    }
+    return folded_figures("More of the study: learning curves, and what is taken for what", pictures)
 
 
 def folded_figures(summary, figures):

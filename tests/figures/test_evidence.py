@@ -35,6 +35,15 @@ def test_an_arrow_says_the_factor_between_two_networks_of_a_panel():
     check_layout(fig)
 
 
+def test_of_each_family_the_ends_the_best_and_the_compared_network_are_named():
+    ours = [("B0", 0.4, 77.0), ("B1", 0.7, 79.0), ("B2", 1.0, 80.0), ("B3", 1.8, 79.5), ("B4", 4.0, 79.2)]
+    theirs = [("18", 2.0, 70.0), ("34", 3.0, 73.0), ("50", 4.0, 76.0), ("101", 8.0, 77.0)]
+    fig = evidence.draw_equal_recipes({"a": {"ResNet": theirs, "EfficientNet": ours}}, {"a": (0.4, 4, 76)}, "Found")
+    texts = {text.get_text() for text in fig.axes[0].texts} - {""}
+    assert texts == {"a", "÷ 10.0", "ResNet", "EfficientNet", "B0", "B2", "B4", "18", "50", "101"}
+    check_layout(fig)
+
+
 def test_ratios_lie_on_their_side_of_one():
     fig = evidence.draw_ratios({"MACs": 0.19, "activations": 1.1}, "Found", "relative cost")
     ends = sorted(bar.get_x() + bar.get_width() for bar in fig.axes[0].patches)

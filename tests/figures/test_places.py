@@ -34,6 +34,16 @@ def test_maps_share_a_scale_and_their_strongest_place_is_framed_in_both_pictures
     check_layout(fig)
 
 
+def test_a_map_without_evidence_has_no_frame_and_roles_stand_before_the_names():
+    fig = places.draw_places(
+        [PHOTO] * 2, [np.ones((3, 4)), -np.ones((3, 4))], ["cat", "cup"], "Found", ["guess", "truth"]
+    )
+    photo, other, left, right, _ = fig.axes
+    assert frames(photo) and frames(left) and not frames(other) and not frames(right)
+    assert (left.get_xlabel(), right.get_xlabel()) == ("guess: “cat”", "truth: “cup”")
+    check_layout(fig)
+
+
 def test_a_difference_is_white_at_zero_and_red_for_the_first_name():
     difference = np.array([[0.0, 4.0], [-2.0, 1.0]])
     fig = places.draw_difference(PHOTO, difference, ("tiger", "tabby"), "Found")

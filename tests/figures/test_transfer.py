@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.colors import to_hex, to_rgba
 
 from architecture import plan
+from datasets import measured
 from figures import transfer
 from intervals import wilson
 from picture_layout import check_layout, headline, words
@@ -32,6 +33,16 @@ def test_steps_free_the_head_then_what_follows_a_block():
     assert f"{head:,} weights learn" in words(fig) and f"{head + block:,} weights learn" in words(fig)
     check_layout(fig)
     assert boxes(transfer.draw_steps(NETWORK, "1a", 5, "Found"), transfer.TRAINED) == 1 + 18
+
+
+def test_training_goes_on_from_stage_to_stage():
+    fig = transfer.draw_training([([0.5, 0.9], [0.6, 0.8]), ([0.7], [0.85])], "Found")
+    training, validation, border = fig.axes[0].lines
+    assert np.allclose(training.get_xydata(), [[1, 50], [2, 90], [3, 70]])
+    assert np.allclose(validation.get_xydata(), [[1, 60], [2, 80], [3, 85]])
+    assert list(border.get_xdata()) == [2.5, 2.5]  # no line after the last stage
+    assert {"training", "validation"} <= set(words(fig).splitlines()) and headline(fig) == "Found"
+    check_layout(fig)
 
 
 def test_recall_sorts_the_classes_and_draws_their_intervals():
@@ -69,6 +80,23 @@ def test_confusions_are_shares_of_the_truth_and_leave_out_what_is_right():
     shown = fig.axes[0].images[0].get_array()
     assert shown.tolist() == [[0, 20], [0, 0]]
     assert [text.get_text() for text in fig.axes[0].texts] == ["20"]
+
+
+def test_the_rest_of_the_study_shows_its_rows(monkeypatch):
+    shown = {}
+    monkeypatch.setattr(transfer, "folded_figures", lambda summary, figures: figures)
+    for alt, fig in transfer.folded_study().items():
+        shown[alt.split()[0]] = fig.axes
+    rows = [row for row in measured("transfer") if (row["network"], row["regime"]) == ("lite0", "frozen")]
+    rows = [row for row in rows if (row["optimizer"], row["images"]) == ("Adam", 3000)]
+    for line, size in zip(shown["Test"][0].lines, (32, 96, 224), strict=True):
+        last = [float(row["curve"].split()[-1]) for row in rows if row["resolution"] == size]
+        assert np.isclose(line.get_ydata()[-1], np.mean(last)) and len(last) == 3
+        gained = line.get_ydata()[-1] - line.get_ydata()[9]
+        assert abs(gained) < 1, "all flatten early"
+    confused = [axes.images[0].get_array() for axes in shown["Confusions"]]
+    assert (confused[0] > 5).sum() > 40 > 10 > (confused[1] > 5).sum()
+    check_layout(shown["Test"][0].figure)
 
 
 def test_folded_figures_have_their_alternative_texts():

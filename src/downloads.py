@@ -33,7 +33,7 @@ def fetch(name: str) -> tuple[Split, Split]:
     Nothing stays on the disk. Raises ValueError, in one line, for files that are not the original ones, and whatever
     `keras.utils.get_file` raises without a network.
     """
-    import keras  # here alone: TensorFlow takes seconds to start
+    import keras  # above, it would start TensorFlow before `architecture` has turned its log off
 
     base, files = SOURCES[name]
     with tempfile.TemporaryDirectory() as folder:
@@ -53,7 +53,7 @@ def _read_cifar10(folder):
         def batch(name):
             content = tar.extractfile(f"cifar-10-batches-bin/{name}.bin").read()
             rows = np.frombuffer(content, np.uint8).reshape(-1, 1 + 3 * 32 * 32)
-            return rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), rows[:, 0].astype(np.int64)
+            return rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).copy(), rows[:, 0].astype(np.int64)
 
         train = [batch(f"data_batch_{i}") for i in range(1, 6)]
         x, y = np.concatenate([x for x, _ in train]), np.concatenate([y for _, y in train])
@@ -78,7 +78,7 @@ def _bytes_of(file):
             content = compressed.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ValueError("it is too large")
-        return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+        return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()  # to write to
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ValueError(f"{str(file)!r} cannot be read; allowed: the original file of Fashion-MNIST.") from error
 

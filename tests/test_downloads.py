@@ -91,7 +91,7 @@ def assert_all(found, data):
     for (x, y), (expected_x, expected_y) in zip(found, data, strict=True):
         np.testing.assert_array_equal(x, expected_x)
         np.testing.assert_array_equal(y, expected_y)
-        assert y.dtype == np.int64 and x.dtype == np.uint8
+        assert y.dtype == np.int64 and x.dtype == np.uint8 and x.flags.writeable and y.flags.writeable
 
 
 def complete(name):

@@ -1,12 +1,15 @@
 """Pages and decks: pictures are described, nothing is fetched, links lead somewhere, decks keep their rules."""
 
+import io
 import re
 import shutil
 from html.parser import HTMLParser
 from importlib import metadata
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from execute import ROOT, notebooks
 
@@ -159,6 +162,28 @@ def test_a_badge_becomes_its_words_and_an_image_of_ours_is_collected():
 
 
 # ---------------------------------------------------------------- decks
+
+
+def cut_letters(pixels, rows):
+    """How many pixels change sharply across one of the rows at which a picture is cut; a line of the axes does not."""
+    cut = [row for row in rows if 0 < row < len(pixels)]
+    return max((int((abs(pixels[row] - pixels[row - 1]) > 60).sum()) for row in cut), default=0)
+
+
+@pytest.mark.parametrize("lesson", DECKS, ids=by_number)
+def test_no_crop_cuts_through_letters(lesson):
+    for slide in deck.read(lesson):
+        if "crop" not in slide.takes:
+            continue
+        whole = deck._picture({key: value for key, value in slide.takes.items() if key != "crop"}, lesson)
+        pixels = np.asarray(Image.open(io.BytesIO(whole.data)).convert("L"), int)
+        height, width = pixels.shape
+        left, top, right, bottom = (int(number) for number in slide.takes["crop"].split())
+        sides = (width * left // 100, width * right // 100)
+        ends = (height * top // 100, height * bottom // 100)
+        rows = cut_letters(pixels[:, slice(*sides)], ends)
+        columns = cut_letters(pixels[slice(*ends)].T, sides)
+        assert max(rows, columns) < 9, f"{slide.headline}: crop {slide.takes['crop']} cuts through letters"
 
 
 @pytest.mark.parametrize("lesson", DECKS, ids=by_number)

@@ -26,7 +26,7 @@ from keras import layers
 
 from arguments import require
 from atomic import write_atomically
-from converters import BATCH, frozen, litert, onnx, quiet, tensorflow_module
+from converters import BATCH, frozen, give_back, litert, onnx, quiet, tensorflow_module
 
 EXTRAS = {".keras": (), ".tflite": ("ai_edge_litert",), ".onnx": ("onnx", "tf2onnx", "onnxruntime")}  # the last runs it
 ENDINGS = f"a name that ends in {', '.join(EXTRAS)}"
@@ -221,6 +221,7 @@ def save(
         else:
             _verify(trial, model, quantize, calibration)
         content = trial.read_bytes()
+    give_back()
     write_atomically(path, lambda file: file.write(content))
     return len(content)
 

@@ -190,8 +190,28 @@ def save(
     that does not run or answers otherwise, ImportError for what is not installed, RuntimeError for another backend.
     """
     ending, path, graph = _ending(path), Path(path), _graph(model)
-    quantize = quantize or (None if calibration is None else "int8")
     require(path.parent.is_dir(), "path", str(path), "a name in a folder that exists")
+    calibration, quantize = _settings(graph, ending, calibration, quantize)
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / path.name
+        with quiet(), _refusing(f"model {model.name!r} cannot be written as {ending}"):
+            if ending == ".keras":
+                model.save(trial)
+            else:
+                trial.write_bytes(onnx(graph) if ending == ".onnx" else litert(graph, quantize, calibration))
+        if line := missing(trial):
+            warnings.warn(f"{path.name} is written, but was never run. {line}", stacklevel=2)
+        else:
+            _verify(trial, model, quantize, calibration)
+        content = trial.read_bytes()
+    give_back()
+    write_atomically(path, lambda file: file.write(content))
+    return len(content)
+
+
+def _settings(graph, ending, calibration, quantize):
+    """`calibration` in the model's type, and what `quantize` stands for. Raises, in one line, if they do not fit."""
+    quantize = quantize or (None if calibration is None else "int8")
     if ending == ".tflite":
         fixed = None not in graph.inputs[0].shape[1:]
         require(fixed, "the model's input shape", graph.inputs[0].shape, "a known size for a .tflite file")
@@ -209,21 +229,7 @@ def save(
         types = {layer.compute_dtype for layer in graph._flatten_layers()}
         allowed = f"float32 or float16 for {ending}; build it under that dtype policy and give it these weights"
         require("bfloat16" not in types, "the type of the model's layers", "bfloat16", allowed)
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / path.name
-        with quiet(), _refusing(f"model {model.name!r} cannot be written as {ending}"):
-            if ending == ".keras":
-                model.save(trial)
-            else:
-                trial.write_bytes(onnx(graph) if ending == ".onnx" else litert(graph, quantize, calibration))
-        if line := missing(trial):
-            warnings.warn(f"{path.name} is written, but was never run. {line}", stacklevel=2)
-        else:
-            _verify(trial, model, quantize, calibration)
-        content = trial.read_bytes()
-    give_back()
-    write_atomically(path, lambda file: file.write(content))
-    return len(content)
+    return calibration, quantize
 
 
 def _calibration(images, graph, ending):

@@ -1,4 +1,4 @@
-"""How commands end: without a word after `| head -1`, and with one line for an error that was foreseen."""
+"""How commands end: after `| head -1`, before a terminal that lacks a sign, and at an error that was foreseen."""
 
 import os
 import subprocess
@@ -31,6 +31,15 @@ def test_a_reader_that_leaves_ends_the_program_without_a_word(flush, decorator):
         assert process.stdout.readline() == "a line\n"
         process.stdout.close()
         assert process.stderr.read() == "" and process.wait(30) == 141
+
+
+def test_a_sign_that_the_terminal_does_not_know_is_a_question_mark():
+    program = (
+        PROGRAM.format(src=str(SRC), flush=True).replace("while True", "for _ in range(2)").replace("a line", "→ é")
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.decode("latin-1").split("\n") == ["? é", "? é", ""]
 
 
 @pytest.mark.parametrize("text, line", [("no such file", "no such file"), ("first\nsecond", "first"), ("", "OSError")])

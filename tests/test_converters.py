@@ -58,3 +58,22 @@ def test_an_onnx_file_takes_any_number_of_images_and_turns_them_first():
     dims = [dim.dim_param or dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim]
     assert dims == [converters.BATCH, 6, 4, 3]
     assert [node.op_type for node in graph.node[:4]] == ["Transpose", "Mul", "Add", "Conv"]
+
+
+@pytest.mark.parametrize("error", [AttributeError, OSError, TypeError])
+def test_memory_is_given_back_where_the_c_library_can_and_nothing_happens_elsewhere(monkeypatch, error):
+    asked = []
+
+    class Library:
+        def __init__(self, name):
+            self.malloc_trim = asked.append
+
+    monkeypatch.setattr(converters.ctypes, "CDLL", Library)
+    converters.give_back()
+    assert asked == [0]
+
+    def missing(name):
+        raise error(name)
+
+    monkeypatch.setattr(converters.ctypes, "CDLL", missing)
+    converters.give_back()

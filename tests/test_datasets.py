@@ -358,7 +358,8 @@ def test_a_photo_of_a_folder_is_its_central_square(tmp_path):
         (tmp_path / name).mkdir()
         for i in range(2):
             Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
-    images, *_ = datasets.album(tmp_path, 20)
+    with pytest.warns(UserWarning, match="3 copies"):
+        images, *_ = datasets.album(tmp_path, 20)
     assert np.array_equal(images[0], pixels[:, 5:25])
 
 

@@ -38,7 +38,7 @@ def show(name, call):
     print(f"{name} = {found}", flush=True)
 
 show("photo", lambda: datasets.photo("chelsea", 8).shape)
-show("album", lambda: datasets.folder("photos", 8)[2])
+show("album", lambda: datasets.album("photos", 8)[3])
 show("cifar10", lambda: datasets.cifar10()[0][0].shape)
 show("full", lambda: datasets.cifar10(full=True))
 show("table", lambda: len(datasets.published("senet")) > 3)

@@ -196,7 +196,7 @@ def write_npz(output, arrays):
 
 def announce(output):
     """Prints what was written, with the sha256 by which weights.py knows it."""
-    print(f"{output}: {output.stat().st_size:,} bytes, sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
+    print(f"{output}: {output.stat().st_size:,} bytes, sha256 {sha256(output)}")
 
 
 @fails_in_one_line(OSError, ValueError)

@@ -58,6 +58,8 @@ def test_kernels_share_one_scale_on_which_zero_is_white():
 
 def test_wiring_shows_each_connection():
     matrix = np.kron(np.eye(2), np.ones((3, 2)))  # 6 inputs, 4 outputs
-    (ax,) = draw_wiring([matrix], ["groups = 2"], "Fewer links").axes
+    fig = draw_wiring([matrix], ["groups = 2"], "Fewer links")
+    (ax,) = fig.axes
+    assert [text.get_text() for text in fig.texts] == ["Fewer links"]
     marked = {(round(p.get_x()), 5 - round(p.get_y())) for p in cells(ax, COLORS["depthwise"])}
     assert marked == {(column, row) for row, column in np.argwhere(matrix)}

@@ -25,6 +25,8 @@ def fill(name, keys, run, directory=MEASURED):
     path = Path(directory) / f"{name}.csv"
     todo = [key for key in keys if not _is_there(path, key)]
     print(f"{path.name}: {len(keys) - len(todo)} of {len(keys)} runs are there, {len(todo)} to go", flush=True)
+    if todo:
+        _refuse_what_cannot_be_written(path)
     start, work = time.perf_counter(), [key.get("epochs", 1) for key in todo]
     for count, key in enumerate(todo, start=1):
         if _is_there(path, key):  # somebody else made it meanwhile
@@ -48,9 +50,16 @@ def fill_at_once(name, measure, directory=MEASURED):
     if path.exists():
         print(f"{path.name} is there; to measure it anew, delete it", flush=True)
     else:
+        _refuse_what_cannot_be_written(path)
         write_rows(path, [{**row, **provenance()} for row in measure()])
         print(f"{path.name}: written", flush=True)
     return path
+
+
+def _refuse_what_cannot_be_written(path):
+    """Raises OSError now, not after an hour of measuring."""
+    with locked(path):
+        pass
 
 
 def _is_of(row, keys):

@@ -115,3 +115,10 @@ def test_a_row_says_where_it_was_made():
     found = table.provenance()
     assert found["keras"] == keras.__version__ and found["backend"].startswith(keras.backend.backend())
     assert "CPU cores" in found["machine"] and len(found["date"]) == 10
+
+
+@pytest.mark.parametrize("fill", [table.fill, lambda name, _, run, folder: table.fill_at_once(name, run, folder)])
+def test_where_nothing_can_be_written_nothing_is_measured(fill, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError):
+        fill("table", KEYS, lambda **key: pytest.fail("it ran for hours"), tmp_path / "file")

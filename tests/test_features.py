@@ -55,6 +55,12 @@ def test_a_frozen_part_does_not_follow_later_training(network):
     np.testing.assert_array_equal(lower(IMAGES), before)
 
 
+def test_no_more_images_at_a_time_than_memory_holds():
+    sizes, images = [], np.zeros((40, 2, 2, 3))
+    assert features.views(lambda part: sizes.append(len(part)) or part, images).shape == (2, 40, 2, 2, 3)
+    assert sizes == [32, 32, 8, 8]
+
+
 @pytest.mark.parametrize(
     ("layer", "words"),
     [("block9z", "layer is 'block9z'; allowed: the name"), ("block1a_se_squeeze", "allowed: a layer that no path")],

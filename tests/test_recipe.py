@@ -56,3 +56,7 @@ def test_the_bar_says_how_far_it_is_and_how_long_it_takes(monkeypatch, capsys):
     monkeypatch.setattr(recipe.time, "perf_counter", lambda: 130.0)
     recipe.progress("net", 100.0, 0.25)
     assert capsys.readouterr().out == "\r[#####...............] net  30 s, 90 s left "
+    recipe.progress("net", 100.0, 0.9)
+    assert capsys.readouterr().out == "\r[##################..] net  30 s, 3 s left "
+    recipe.progress("net", 130.0, 0)
+    assert capsys.readouterr().out == "\r[....................] net  0 s, ? s left "

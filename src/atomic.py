@@ -54,7 +54,7 @@ def read_rows(path):
         return []
     try:
         text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet begins a file with a mark
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        reader = csv.DictReader(io.StringIO(text), strict=True)
         rows, columns = list(reader), reader.fieldnames or []
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{str(path)!r} is no table of commas in UTF-8 ({error}); get the file anew.") from error

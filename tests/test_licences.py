@@ -1,6 +1,7 @@
 """The licences in LICENCES.md are those that the installed packages state, and none of them forbids anything."""
 
 import re
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def stated(name):
     kinds = [line.split(" :: ")[-1] for line in about.get_all("Classifier", []) if line.startswith("License ::")]
     texts = [about.get("License-Expression"), ", ".join(kinds), about.get("License")]
     for file in about.get_all("License-File", []):
-        texts.append(metadata.distribution(name).read_text(f"licenses/{file}"))
+        with suppress(UnicodeDecodeError):  # OpenVINO's is not in UTF-8
+            texts.append(metadata.distribution(name).read_text(f"licenses/{file}"))
     return next((text.strip()[:100] for text in texts if text), "")
 
 

@@ -33,15 +33,6 @@ def test_a_reader_that_leaves_ends_the_program_without_a_word(flush, decorator):
         assert process.stderr.read() == "" and process.wait(30) == 141
 
 
-def test_a_sign_that_the_terminal_does_not_know_is_a_question_mark():
-    program = (
-        PROGRAM.format(src=str(SRC), flush=True).replace("while True", "for _ in range(2)").replace("a line", "→ é")
-    )
-    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=60)
-    assert done.returncode == 0 and done.stdout.decode("latin-1").split("\n") == ["? é", "? é", ""]
-
-
 @pytest.mark.parametrize("text, line", [("no such file", "no such file"), ("first\nsecond", "first"), ("", "OSError")])
 def test_an_error_that_was_foreseen_is_one_line_and_a_status(text, line, capsys):
     @fails_in_one_line(OSError, ValueError)

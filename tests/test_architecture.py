@@ -440,7 +440,7 @@ def test_the_program_runs_from_its_own_folder():
 def test_the_table_is_written_in_one_piece(monkeypatch):
     """Else `python src/architecture.py | head -1` ends with an error: head closes the pipe after the first line."""
     pieces = []
-    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=pieces.append))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=pieces.append, flush=lambda: None))
     assert architecture.main(["b0"]) == 0
     assert len(pieces) == 1 and pieces[0].count("\n") == 11
 

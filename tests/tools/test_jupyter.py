@@ -153,15 +153,15 @@ def test_before_it_runs_a_sentence_says_what_the_sliders_are(visit, place):
 def test_sliders_have_names_and_move_by_mouse_and_by_keyboard(visit, place):
     tab = visit(place, SLIDERS)
     run_all(tab)
-    tab.evaluate("document.querySelector('.redrawing').scrollIntoView()")
+    tab.evaluate("document.querySelector('.redrawing').scrollIntoView({ block: 'center' })")
     handles = [tab.get_by_role("slider", name=name, exact=True) for name in ("phi", "depth", "width", "resolution")]
     assert [handle.count() for handle in handles] == [1] * 4
     picture, phi, depth = tab.get_by_alt_text("The picture that the sliders redraw"), handles[0], handles[1]
 
     before = picture.get_attribute("src")
+    phi.hover()
     box = phi.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    tab.mouse.move(x, y)
     tab.mouse.down()
     tab.mouse.move(x + 60, y, steps=6)
     tab.mouse.up()
@@ -191,6 +191,6 @@ def test_axe_finds_nothing_serious_in_the_sliders(visit, place):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=f"needs axe-playwright-python; {WHERE}")
     tab = visit(place, SLIDERS)
     run_all(tab)
-    tab.evaluate("document.querySelector('.redrawing').scrollIntoView()")
+    tab.evaluate("document.querySelector('.redrawing').scrollIntoView({ block: 'center' })")
     found = axe.Axe().run(tab, context=".redrawing").response["violations"]
     assert [finding["id"] for finding in found if finding["impact"] in ("serious", "critical")] == []

@@ -34,7 +34,7 @@ FAMILY = tuple(f"b{i}" for i in range(8))
 OTHERS = ("ResNet50", "MobileNetV2", "EfficientNetV2B0")  # of keras.applications
 BATCHES = (1, 16)
 POINTS = [(name, 1) for name in (*FAMILY, *OTHERS)] + [(name, 16) for name in (*FAMILY[:4], *OTHERS)]
-ROUNDS, SPAN = 7, 0.03
+ROUNDS, SPAN = 15, 0.03
 KINDS = {  # the end of a layer's name -> its kind
     "stem_conv": "stem",
     "expand_conv": "expand",

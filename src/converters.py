@@ -84,9 +84,12 @@ def _transpose_first(graph):
 def litert(graph: keras.Model, quantize: str | None = None, calibration: np.ndarray | None = None) -> bytes:
     """A .tflite file, for one image at a time; `quantize` and `calibration` are those of `export.save`."""
     tf = tensorflow_module()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen(graph, batch=1)], tf.Module())
+    call = frozen(graph, batch=1)
+    give_back()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([call], tf.Module())
     if calibration is not None:
         _require_finite(converter.convert(), calibration)
+        give_back()
     if quantize is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]  # alone, this is the dynamic range
     if quantize == "float16":

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 from IPython.display import display
 
 # ipywidgets gives its handles no name, and its pictures no description: a script does, whenever Jupyter draws them.
-# The third line keeps Jupyter's own shortcuts off the arrow keys while a handle has the focus.
+# The data attribute keeps Jupyter's own shortcuts off the arrow keys while a handle has the focus.
 NAMING = """\
 (() => {
   const name = () => {

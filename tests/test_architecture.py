@@ -4,7 +4,6 @@ import ast
 import dataclasses
 import gc
 import math
-import re
 import subprocess
 import sys
 from pathlib import Path

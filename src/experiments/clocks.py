@@ -9,14 +9,17 @@ Protocol, written before the first row
   median and the quartiles over the rounds. So a slow minute falls on all, and what one table says holds for the others.
   To renew them, delete all three.
 - Random weights, float32, a `tf.function` for each point and batch size, so it needs the TensorFlow backend.
-- latency.csv: B0 to B7 and NETWORKS of keras.applications; batches of 16 only up to 4 billion MACs.
-- latency_blocks.csv: each different layer of B0, and how often it occurs. What an empty call takes is subtracted.
+- latency.csv: B0 to B7, B0 without its gates, and OTHERS of keras.applications; batches of 16 only up to 4 billion
+  MACs. What a part of a network costs is best seen here, with and without it.
+- latency_blocks.csv: each different layer of B0, and how often it occurs. What an empty call takes is subtracted. A
+  layer alone still pays for its start, so the small ones look dearer than in a network: their sum exceeds its time.
 - clocks.csv: CONVOLUTIONS, each kind with as many outputs as inputs, on four maps where a dense one has equally many
   MACs. A network's time is its MACs divided by their speed, so few MACs at a low speed win nothing.
 - peak_gmacs_s is a matrix product of 1,536 x 1,536 numbers and copy_gb_s a copy of 128 MiB, both with all cores, in
   the same rounds: the most that any layer can reach.
 """
 
+from dataclasses import replace
 from functools import partial
 from math import prod
 
@@ -24,16 +27,18 @@ import keras
 import numpy as np
 from keras import layers
 
-from architecture import VARIANTS, EfficientNet
+from architecture import B0, VARIANTS, EfficientNet
 from experiments.clock import compiled, machine, speeds, summary, take_turns
 from experiments.table import MEASURED, fill_at_once
 from export import tensorflow_module
 
 TABLES = ("latency", "latency_blocks", "clocks")
 FAMILY = tuple(f"b{i}" for i in range(8))
+WITHOUT = "b0 without squeeze-and-excitation"
 OTHERS = ("ResNet50", "MobileNetV2", "EfficientNetV2B0")  # of keras.applications
 BATCHES = (1, 16)
-POINTS = [(name, 1) for name in (*FAMILY, *OTHERS)] + [(name, 16) for name in (*FAMILY[:4], *OTHERS)]
+POINTS = [(name, 1) for name in (*FAMILY, WITHOUT, *OTHERS)]
+POINTS += [(name, 16) for name in (*FAMILY[:4], WITHOUT, *OTHERS)]
 ROUNDS, SPAN = 15, 0.03
 KINDS = {  # the end of a layer's name -> its kind
     "stem_conv": "stem",
@@ -66,7 +71,9 @@ CONVOLUTIONS = [  # kind, kernel, groups; None: a group for each channel
 
 
 def build(name):
-    """The Keras model of a name in FAMILY or OTHERS, with random weights."""
+    """The Keras model of a name in POINTS, with random weights."""
+    if name == WITHOUT:
+        return EfficientNet(replace(VARIANTS["b0"], baseline=replace(B0, se_ratio=0)))
     return EfficientNet(name) if name in VARIANTS else getattr(keras.applications, name)(weights=None)
 
 

@@ -40,6 +40,13 @@ def test_the_others_cost_what_is_published(name):
     assert model.input_shape[1] == row["resolution"]
 
 
+def test_without_its_gates_b0_is_b0_without_their_parameters():
+    paper, model = plan("b0"), clocks.build(clocks.WITHOUT)
+    gates = sum(block.se_reduce.params + block.se_expand.params for block in paper.blocks)
+    assert model.count_params() == paper.params - gates and not any("_se_" in layer.name for layer in model.layers)
+    assert gates == 636_540  # as lesson 02 counts
+
+
 def test_activations_agree_with_timm(b0):
     """timm prints millions; its ResNet-50 has the stride in another place than Keras's, its V2 other ends."""
     rows = {row["model"]: row["activations_M"] for row in published("timm_latency")}

@@ -5,8 +5,8 @@
 
 Protocol, written before the first row
 - Networks: `lite0` with ImageNet weights and the graph of `b0` with random ones, at 224 pixels; `small`, trained on
-  CIFAR-10, at 32. `b0` gets a sharper classifier, since 8 bits would round 1,000 equal probabilities to nothing, and the
-  batch norm statistics of the calibration images and of noise: `save` tries a file with noise, and random layers
+  CIFAR-10, at 32. `b0` gets a sharper classifier, since 8 bits would round 1,000 equal probabilities to nothing, and
+  the batch norm statistics of the calibration images and of noise: `save` tries a file with noise, and random layers
   magnify the rounding of what lies far outside their statistics.
 - Formats: Keras as it is, folded, and frozen; FILES, each written from the folded network by `export.save` and run by
   `export.load`, which gives LiteRT one image at a time; one that `save` refuses for other answers has no row. OpenVINO

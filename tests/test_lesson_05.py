@@ -196,7 +196,7 @@ def test_table_2():
         assert (0.019 < low < 0.045) == (row["model"] in ("B4", "B5", "B7"))
 
 
-def test_batch_norm_and_swish_take_two_fifths_of_the_time(text):
+def test_batch_norm_and_swish_take_a_third_of_the_time(text):
     shares = {}
     for batch in (1, 16):
         times = {}
@@ -205,8 +205,8 @@ def test_batch_norm_and_swish_take_two_fifths_of_the_time(text):
                 times[row["kind"]] = times.get(row["kind"], 0) + row["count"] * row["ms_median"]
         shares[batch] = (times["batch norm"] + times["swish"]) / sum(times.values())
         assert times["batch norm"] + times["swish"] > times["expand"] + times["project"]
-    assert shares == pytest.approx({1: 0.39, 16: 0.46}, abs=0.005)
-    assert "no MACs, two fifths of the time" in text
+    assert shares == pytest.approx({1: 0.324, 16: 0.391}, abs=0.005)
+    assert "no MACs, a third of the time" in text
 
 
 def test_memory_in_training_is_activations(text):

@@ -16,11 +16,11 @@ def rows():
     return found
 
 
-def test_predict_costs_more_than_three_compiled_calls_and_everything_nine(rows):
+def test_predict_costs_nearly_four_compiled_calls_and_everything_thirteen(rows):
     names = ("Keras, model.predict", "Keras", "Keras, folded", "LiteRT", "ONNX")
     ms = {name: rows[name]["ms_median"] for name in names}
-    assert 3 < ms["Keras, model.predict"] / ms["Keras"] < 4
-    assert 8.5 < ms["Keras, model.predict"] / min(ms.values()) < 9.5
+    assert 3.5 < ms["Keras, model.predict"] / ms["Keras"] < 4
+    assert 12.5 < ms["Keras, model.predict"] / min(ms.values()) < 13.5
     assert sorted(ms.values(), reverse=True)[:3] == list(ms.values())[:3]
 
 
@@ -39,15 +39,18 @@ def test_int8_is_a_little_more_than_a_quarter_and_loses_no_more_than_luck(rows):
     assert changed > 24 and fewer < 2 * changed**0.5
 
 
-def test_eight_bits_are_small_everywhere_and_fast_where_the_chip_has_them(rows):
-    phone = published("efficientnet_lite")[0]
-    here = rows["LiteRT int8"]["ms_median"] / rows["LiteRT"]["ms_median"]
-    assert abs(here - phone["int8_cpu_ms"] / phone["fp32_cpu_ms"]) > 0.2
+def test_eight_bits_are_small_and_fast_only_where_ranges_are_fixed(rows):
+    phone, whole = published("efficientnet_lite")[0], rows["LiteRT"]["ms_median"]
+    assert phone["int8_cpu_ms"] / phone["fp32_cpu_ms"] < 0.6 and rows["LiteRT int8"]["ms_median"] / whole < 0.65
+    files = {name: row["ms_median"] for name, row in rows.items() if name.startswith(("LiteRT", "ONNX"))}
+    assert max(files, key=files.get) == "LiteRT dynamic range" and files["LiteRT dynamic range"] > 2 * whole
+    assert rows["LiteRT dynamic range"]["file_bytes"] < 1.05 * rows["LiteRT int8"]["file_bytes"]
     assert rows["LiteRT"]["file_bytes"] > 3 * rows["LiteRT int8"]["file_bytes"]
 
 
 def test_sixteen_bits_take_longer_on_our_cpu(rows):
-    assert all(1.4 < rows[f"Keras, mixed_{kind}"]["ratio_median"] < 1.7 for kind in ("float16", "bfloat16"))
+    assert rows["Keras, mixed_float16"]["ratio_median"] == pytest.approx(1.5, abs=0.05)
+    assert rows["Keras, mixed_bfloat16"]["ratio_median"] > 1.2
 
 
 def test_eight_bits_halve_the_time_of_every_lite_on_a_phone_and_cost_about_a_point():

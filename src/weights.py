@@ -24,6 +24,7 @@ from architecture import EfficientNet, find_scale
 from arguments import is_number, require
 from atomic import MOST, read_arrays
 from datasets import CACHE, DATA, PathLike, centre_square, class_names, photo, rgb
+from downloads import sha256
 from mini import SMALL
 
 LITE_SHA256 = {  # of the files that tools/convert_lite.py writes; only lite0 is part of the repository
@@ -143,13 +144,13 @@ def _converted(variant):
     return _verified(lite_path(variant), LITE_SHA256[variant], f"{make}, or give the file with path=")
 
 
-def _verified(path, sha256, remedy):
+def _verified(path, expected, remedy):
     """`path`, if the file is there and what it should be; `remedy` brings it back."""
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r} is missing; {remedy}.")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != sha256:
-        raise ValueError(f"{str(path)!r} is damaged: sha256 {found}, expected {sha256}; {remedy}.")
+    found = sha256(path)
+    if found != expected:
+        raise ValueError(f"{str(path)!r} is damaged: sha256 {found}, expected {expected}; {remedy}.")
     return path
 
 

@@ -17,7 +17,7 @@ from PIL import Image  # noqa: E402
 
 from architecture import Scale, plan  # noqa: E402
 from atomic import write_atomically  # noqa: E402
-from command import ends_quietly  # noqa: E402
+from command import fails_in_one_line  # noqa: E402
 from datasets import published  # noqa: E402
 from figures import COLORS, canvas, draw_accuracy, draw_block, draw_network  # noqa: E402
 from figures.charts import TABLE_2, efficientnets, plot_accuracy  # noqa: E402
@@ -27,7 +27,7 @@ from figures.style import png  # noqa: E402
 IMGS = ROOT / "imgs"
 
 
-@ends_quietly()
+@fails_in_one_line(OSError)
 def main(arguments=None):
     """Draws the pictures, or with --check says which are not up to date. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -43,12 +43,8 @@ def main(arguments=None):
             parser.error(f"NAME is {name!r}; allowed: {', '.join(PICTURES)}.")
     names = options.names or list(PICTURES)
     if not options.check:
-        try:
-            for name in names:
-                draw(name)
-        except OSError as error:
-            print(f"draw_imgs.py: {error}", file=sys.stderr)
-            return 2
+        for name in names:
+            draw(name)
         return 0
     problems = [problem for problem in map(problem_of, names) if problem]
     if not options.names:

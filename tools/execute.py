@@ -23,7 +23,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 from atomic import write_atomically
-from command import ends_quietly
+from command import fails_in_one_line
 
 KERNELSPEC = dict(display_name="Python 3 (ipykernel)", language="python", name="python3")
 CELL_METADATA = ("jupyter", "slideshow", "tags")  # the rest is what editors and runs leave behind
@@ -140,7 +140,7 @@ def _quiet():
     os.environ.pop("MPLBACKEND", None)  # the kernel draws inline
 
 
-@ends_quietly()
+@fails_in_one_line(ValueError, OSError)
 def main(arguments=None):
     """Executes the notebooks that are named, or all. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Executes notebooks and saves them in place, in clean form.")
@@ -150,11 +150,7 @@ def main(arguments=None):
     if options.setup_cell:
         print(setup_cell())
         return 0
-    try:
-        return int(_execute_each(notebooks(options.notebooks)) > 0)
-    except (ValueError, OSError) as error:
-        print(f"execute.py: {error}", file=sys.stderr)
-        return 2
+    return int(_execute_each(notebooks(options.notebooks)) > 0)
 
 
 def _execute_each(paths):

@@ -16,7 +16,7 @@ import nbformat
 from execute import notebooks
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
-from command import ends_quietly
+from command import fails_in_one_line
 
 WORDS, BRACKETS = (1_000, 1_900), 15
 CELLS, MEDIAN, LONG = 36, 5, 15  # code cells; the median one's lines; lines that one in ten may exceed
@@ -152,17 +152,13 @@ def _below(cells, prompt):
                 return
 
 
-@ends_quietly()
+@fails_in_one_line(ValueError)
 def main(arguments=None):
     """Prints the Form of the lessons that are named, or of all. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Counts what lessons ask of their reader, up to the exercises.")
     parser.add_argument("notebooks", nargs="*", type=Path, help="files to count; all of notebooks/ if none is named")
-    try:
-        for path in notebooks(parser.parse_args(arguments).notebooks):
-            print(f"{path.name[:2]}  {form_of(nbformat.read(path, as_version=nbformat.NO_CONVERT).cells)}")
-    except ValueError as error:
-        print(f"lesson_form.py: {error}", file=sys.stderr)
-        return 2
+    for path in notebooks(parser.parse_args(arguments).notebooks):
+        print(f"{path.name[:2]}  {form_of(nbformat.read(path, as_version=nbformat.NO_CONVERT).cells)}")
     return 0
 
 

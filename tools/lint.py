@@ -26,7 +26,7 @@ from markup import dead_links, foreign_places, images_without_alt, prose
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
-from command import ends_quietly
+from command import fails_in_one_line
 
 SECTIONS = ("What you will be able to do", "Before you start", "In this notebook we", "Exercises", "References")
 SLIDES = ("slide", "subslide", "fragment", "skip", "notes", "-")
@@ -413,7 +413,7 @@ def offences(path):
             yield name, message
 
 
-@ends_quietly()
+@fails_in_one_line(ValueError)
 def main(arguments=None):
     """Prints the offences in the notebooks that are named, or in all. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Checks notebooks as documents: form, sections, links, exercises.")
@@ -424,12 +424,7 @@ def main(arguments=None):
         for name, check in RULES.items():
             print(f"{name:27} {check.__doc__}")
         return 0
-    try:
-        paths = notebooks(options.notebooks)
-    except ValueError as error:
-        print(f"lint.py: {error}", file=sys.stderr)
-        return 2
-    count = 0
+    paths, count = notebooks(options.notebooks), 0
     for path in paths:
         for name, message in offences(path):
             count += 1

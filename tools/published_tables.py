@@ -27,7 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from atomic import read_rows, write_rows
-from command import ends_quietly
+from command import fails_in_one_line
 
 PUBLISHED = Path(__file__).resolve().parent.parent / "data" / "published"
 ORIGIN = "huggingface/pytorch-image-models@aa4b585 results/, by tools/published_tables.py"
@@ -114,25 +114,18 @@ def costs(architecture, size, speeds):
     return found
 
 
-@ends_quietly()
+@fails_in_one_line(ValueError, OSError)
 def main(arguments=None):
     """Writes or checks the table. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the table would change")
     options = parser.parse_args(arguments)
-    path = PUBLISHED / "networks.csv"
-    try:
-        rows = networks()
-        if options.check:
-            same = read_rows(path) == rows
-            print(
-                f"{path.name} is {'what the rule gives' if same else 'not what the rule gives: run without --check'}."
-            )
-            return int(not same)
-        write_rows(path, rows)
-    except (ValueError, OSError) as error:
-        print(f"published_tables.py: {error}", file=sys.stderr)
-        return 2
+    path, rows = PUBLISHED / "networks.csv", networks()
+    if options.check:
+        same = read_rows(path) == rows
+        print(f"{path.name} is {'what the rule gives' if same else 'not what the rule gives: run without --check'}.")
+        return int(not same)
+    write_rows(path, rows)
     print(f"{path.name}: {len(rows)} rows")
     return 0
 

@@ -7,7 +7,7 @@ from execute import notebooks
 pytestmark = pytest.mark.extras
 WHERE = "requirements-dev.txt has it"
 pytest.importorskip("latex2mathml", reason=f"needs latex2mathml; {WHERE}")
-playwright = pytest.importorskip("playwright.sync_api", reason=f"needs playwright; {WHERE}")
+pytest.importorskip("playwright.sync_api", reason=f"needs playwright; {WHERE}")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=f"needs axe-playwright-python; {WHERE}")
 deck, publish = pytest.importorskip("deck"), pytest.importorskip("publish")
 
@@ -59,14 +59,6 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     publish.build(notebooks([]), folder, handouts=False)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

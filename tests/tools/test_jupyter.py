@@ -17,11 +17,10 @@ from execute import ROOT, notebooks
 
 pytestmark = [pytest.mark.extras, pytest.mark.slow]
 WHERE = "requirements-dev.txt has it"
-playwright = pytest.importorskip("playwright.sync_api", reason=f"needs playwright; {WHERE}")
+pytest.importorskip("playwright.sync_api", reason=f"needs playwright; {WHERE}")
 publish = pytest.importorskip("publish")
 
-CHROMIUM = publish.find_browser()
-if not CHROMIUM:
+if not publish.find_browser():
     pytest.skip("needs an installed Chromium", allow_module_level=True)
 
 LESSONS = [path.name for path in notebooks([])]
@@ -84,14 +83,6 @@ def server(tmp_path_factory):
             process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

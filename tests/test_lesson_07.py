@@ -11,7 +11,7 @@ from datasets import measured, published
 def rows():
     found = {}
     for row in measured("export"):
-        if row["network"] == "lite0" and row.get("batch", 1) == 1:
+        if row["network"] == "lite0" and row["batch"] == 1:
             found[row["format"]] = row
     return found
 

@@ -12,7 +12,6 @@ by hand, from the sources that its rows name.
 """
 
 import argparse
-import hashlib
 import io
 import json
 import subprocess
@@ -158,8 +157,7 @@ def save(name, content):
 
 
 def report(path, what):
-    content = path.read_bytes()
-    print(f"{what:11}  {len(content):9,}  {hashlib.sha256(content).hexdigest()}  {path.relative_to(datasets.DATA)}")
+    print(f"{what:11}  {path.stat().st_size:9,}  {sha256(path)}  {path.relative_to(datasets.DATA)}")
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import nbformat
 
-from execute import normalise
+from execute import normalise, repository
 from lesson_form import count_words
 from lint import CHECK_CALL
+from markup import link_targets
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("notebooks", "src", "data", "imgs", "LICENSE", "requirements.txt", "requirements-extras.txt")
@@ -58,7 +59,7 @@ WELCOME = """\
 Python 3.11 to 3.13, in a virtual environment:
 
     pip install -r requirements.txt
-    jupyter notebook notebooks
+    jupyter notebook --preferred-dir=notebooks
 
 Begin with `00_start_here.ipynb`. Read, predict, then run. Each exercise has a check, which names what went wrong, and
 hints. Hand in the notebook itself, saved. Its name does not matter; the names of the functions do.
@@ -76,10 +77,7 @@ def make_student(out, answers=True):
     from exercises import EXERCISES
 
     def change(folder):
-        for path in sorted((folder / "notebooks").glob("*.ipynb")):
-            notebook = nbformat.read(path, as_version=4)
-            student_notebook(notebook, answers)
-            path.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
+        _rewrite(folder, lambda notebook: student_notebook(notebook, answers))
         package = folder / "src" / "exercises"
         (package / "sealed.py").write_text(SEALED, encoding="utf-8", newline="\n")
         for lesson in sorted({number[:2] for number in EXERCISES}):
@@ -96,14 +94,34 @@ def make_teacher(out):
     """Writes the teacher's copy. Raises ValueError if `out` is there already."""
 
     def change(folder):
-        for path in sorted((folder / "notebooks").glob("*.ipynb")):
-            notebook = nbformat.read(path, as_version=4)
-            teacher_notebook(notebook)
-            path.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
-        for name in ("TEACHING.md", "README.md"):
-            shutil.copy(ROOT / name, folder / name)
+        _rewrite(folder, teacher_notebook)
+        pages = [Path(shutil.copy(ROOT / name, folder / name)) for name in ("TEACHING.md", "README.md")]
+        for page in pages:  # when both are there, because one leads to the other
+            text = links_that_lead(page.read_text(encoding="utf-8"), folder, folder)
+            page.write_text(text, encoding="utf-8", newline="\n")
 
     _make(out, change)
+
+
+def _rewrite(folder, change):
+    """Changes each notebook of a copy in place."""
+    for path in sorted((folder / "notebooks").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        change(notebook)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = links_that_lead(cell.source, path.parent, folder)
+        path.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
+
+
+def links_that_lead(text, place, copy):
+    """Markdown that stands in the folder `place` of a copy: a link to what the copy lacks leads to this repository."""
+    for target in set(link_targets(text)):
+        path = place / target.split("#")[0]
+        if not re.match(r"[a-z]+:|#", target) and not path.exists():
+            inside = path.resolve().relative_to(copy.resolve()).as_posix()
+            text = text.replace(f"]({target})", f"](https://github.com/{repository()}/blob/main/{inside})")
+    return text
 
 
 def _make(out, change):

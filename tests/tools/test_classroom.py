@@ -17,13 +17,16 @@ import pytest
 import class_copies
 import classroom
 from class_copies import minutes, student_notebook, teacher_notebook, without_telling
+from execute import repository
 from exercises import EXERCISES, cell
 from feedback import class_page, feedback_page
 from grading import Graded, Mark
 from lint import CHECK_CALL
+from markup import dead_links, prose
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LESSONS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+OPEN = "jupyter notebook --preferred-dir=notebooks"  # the lessons' links lead out of notebooks/
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,24 @@ def comments(source):
     return [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 
+def dead_links_of(copy):
+    for page in sorted(copy.glob("*.md")):
+        yield from dead_links(prose(page.read_text(encoding="utf-8")), copy)
+    for path in sorted((copy / "notebooks").glob("*.ipynb")):
+        for one in read(path).cells:
+            if one.cell_type == "markdown":
+                yield from dead_links(prose(one.source), path.parent)
+
+
 # ---------------------------------------------------------------- learners
+
+
+def test_a_copy_opens_as_the_series_does_and_its_links_lead_somewhere(student):
+    assert f"\n    {OPEN}\n" in (student / "README.md").read_text(encoding="utf-8")
+    assert f"\n{OPEN}\n" in (ROOT / "TEACHING.md").read_text(encoding="utf-8")
+    assert not list(dead_links_of(student))
+    told = "".join(one.source for path in (student / "notebooks").glob("05_*") for one in read(path).cells)
+    assert f"https://github.com/{repository()}/blob/main/tools/published_tables.py" in told
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -144,6 +164,11 @@ def test_a_picture_in_words_comes_back_when_the_cell_runs(text):
 
 
 # ---------------------------------------------------------------- the teacher
+
+
+def test_every_link_of_the_teacher_s_copy_leads_somewhere(tmp_path):
+    class_copies.make_teacher(tmp_path / "teacher")
+    assert not list(dead_links_of(tmp_path / "teacher"))
 
 
 @pytest.mark.parametrize("name", LESSONS)

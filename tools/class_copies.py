@@ -7,6 +7,7 @@ from a glance, and from nobody who wants them.
 import ast
 import base64
 import io
+import math
 import re
 import shutil
 import tokenize
@@ -16,7 +17,7 @@ from pathlib import Path
 import nbformat
 
 from execute import normalise, repository
-from lesson_form import count_words
+from lesson_form import code_lines, count_words
 from lint import CHECK_CALL
 from markup import link_targets
 
@@ -321,11 +322,12 @@ def _code(text):
 def minutes(notebook):
     """(section, minutes, predictions, charts) for each section of a lesson; its exercises are counted as work.
 
-    Reading: 200 words and 15 lines of code a minute, and half a minute a chart.
+    Reading: 200 words and 15 lines of code a minute, and half a minute a chart, counted as lesson_form.py counts them.
     """
     from exercises import EXERCISES
 
     sections = [["Opening", 0.0, 0, 0]]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             heading = re.search(r"^## (.+)", cell.source, re.MULTILINE)
@@ -338,7 +340,8 @@ def minutes(notebook):
         numbers = [number for number in CHECK_CALL.findall(cell.source) if number in EXERCISES]
         work = sum(MINUTES[EXERCISES[number].kind] for number in numbers)
         charts = sum("image/png" in output.get("data", {}) for output in cell.outputs)
-        sections[-1][1] += work or len(cell.source.splitlines()) / 15 + charts / 2
+        lines = [] if cell in code[:2] else code_lines(cell.source)  # setup and imports
+        sections[-1][1] += work or len(lines) / 15 + charts / 2
         sections[-1][3] += charts
     return [(name, time, predictions, charts) for name, time, predictions, charts in sections if time]
 
@@ -349,6 +352,7 @@ def minutes_table(notebook):
     found = minutes(notebook)
     for name, time, predictions, charts in found:
         lines.append(f"| {name} | {max(1, round(time))} | {predictions or ''} | {charts or ''} |")
-    reading = sum(time for name, time, _, _ in found if name != "Exercises")
-    lines += ["", f"Reading {round(reading)} minutes, exercises {round(sum(row[1] for row in found) - reading)}."]
+    exercises = sum(time for name, time, _, _ in found if name == "Exercises")
+    reading = math.ceil(round(sum(row[1] for row in found) - exercises, 6))  # 29.000000000000004 is 29
+    lines += ["", f"Reading {reading} minutes, exercises {round(exercises)}."]
     return lines

@@ -21,6 +21,7 @@ from execute import repository
 from exercises import EXERCISES, cell
 from feedback import class_page, feedback_page
 from grading import Graded, Mark
+from lesson_form import form_of
 from lint import CHECK_CALL
 from markup import dead_links, prose
 
@@ -189,7 +190,8 @@ def test_a_teacher_sees_solutions_and_every_known_mistake(name):
 def test_minutes_are_words_lines_charts_and_exercises():
     words, lines = "word " * 400, "x = 1\n" * 30
     chart = nbformat.v4.new_output("display_data", data={"image/png": ""})
-    cells = [nbformat.v4.new_markdown_cell("# Title\n" + words), nbformat.v4.new_markdown_cell(f"## One\n{words}")]
+    cells = [nbformat.v4.new_markdown_cell("# Title\n" + words), *(nbformat.v4.new_code_cell(lines) for _ in "12")]
+    cells.append(nbformat.v4.new_markdown_cell(f"## One\n{words}"))
     cells.append(nbformat.v4.new_code_cell(lines, outputs=[chart, chart]))
     cells += [nbformat.v4.new_markdown_cell("## Exercises"), nbformat.v4.new_code_cell(cell("01.1"))]
     cells += [nbformat.v4.new_markdown_cell(f"## References\n{words}")]
@@ -199,6 +201,13 @@ def test_minutes_are_words_lines_charts_and_exercises():
         ("One", 2 + 2 + 1, 2),
         ("Exercises", class_copies.MINUTES["recall"], 0),
     ]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_reading_takes_as_long_as_the_lesson_says(name):
+    notebook = read(ROOT / "notebooks" / name)
+    told = class_copies.minutes_table(notebook)[-1]
+    assert told.startswith(f"Reading {form_of(notebook.cells).minutes} minutes, exercises ")
 
 
 # ---------------------------------------------------------------- marks

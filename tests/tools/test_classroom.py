@@ -240,6 +240,15 @@ def test_the_command_writes_marks_and_pages(tmp_path, capsys):
     assert "2 files, 0 with marks" in capsys.readouterr().out
 
 
+def test_grading_starts_without_tensorflow_s_log(tmp_path):
+    (tmp_path / "handed in").mkdir()
+    (tmp_path / "handed in" / "essay.txt").write_text("hello", encoding="utf-8")
+    command = [sys.executable, str(ROOT / "tools" / "classroom.py"), "grade", str(tmp_path / "handed in")]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment, timeout=120)
+    assert done.returncode == 0 and not done.stderr and "1 files, 0 with marks" in done.stdout
+
+
 @pytest.mark.parametrize("arguments", [["nowhere"], ["."], ["in", "--out", "in/marks"]])
 def test_what_cannot_be_graded_is_said_in_one_line(tmp_path, monkeypatch, capsys, arguments):
     monkeypatch.chdir(tmp_path)

@@ -1,9 +1,10 @@
 """What lessons claim in words and headlines holds for the plan and the tables: a row that changes it fails here."""
 
+import numpy as np
 import pytest
 
 from architecture import Conv, plan
-from datasets import measured, published
+from datasets import DATA, measured, published
 
 
 def rival(block):
@@ -28,6 +29,19 @@ def test_01_the_law_of_mbconv(kernel, channels):
     block.append(Conv("project", wide, channels, 14))
     plain = Conv("plain", channels, channels, 14, kernel)
     assert sum(conv.macs for conv in block) / plain.macs == pytest.approx(12 / kernel**2 + 6 / channels)
+
+
+def test_01_mixing_first_is_closer_to_the_stem_of_lite0_and_fits_green_best_which_is_largest():
+    with np.load(DATA / "lite0.npz") as weights:
+        stem = weights["stem_conv/kernel"].astype("float64")  # (3, 3, colours, filters)
+
+    def closest(table):
+        u, s, vt = np.linalg.svd(table, full_matrices=False)
+        return s[0] * np.outer(u[:, 0], vt[0])
+
+    mixed = [closest(stem[..., f].reshape(9, 3)).reshape(3, 3, 3) for f in range(32)]
+    errors = np.linalg.norm(stem - np.stack(mixed, axis=-1), axis=(0, 1, 3)) / np.linalg.norm(stem, axis=(0, 1, 3))
+    assert errors.argmin() == np.linalg.norm(stem, axis=(0, 1, 3)).argmax() == 1, "green"
 
 
 def test_01_no_layer_passes_the_roof_and_depthwise_is_far_from_the_ceiling():

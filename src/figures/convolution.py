@@ -109,14 +109,14 @@ def draw_by_eye(windows, kernels, weights):
     return fig
 
 
-def draw_numbers(ax, left, bottom, numbers, colour):
-    """A table of numbers, or of texts, each in a box of its own; `left`, `bottom` is the table's corner in inches."""
+def draw_numbers(ax, left, bottom, numbers, colour, width=NUMBER):
+    """A table of numbers, or of texts, in boxes of this `width`; `left`, `bottom` is the table's corner in inches."""
     for i, row in enumerate(np.asarray(numbers)[::-1]):
         for j, value in enumerate(row):
-            x, y = left + j * NUMBER, bottom + i * NUMBER
-            canvas.box(ax, x, y, NUMBER, NUMBER, colour, lw=1.5, edgecolor="white")
+            x, y = left + j * width, bottom + i * NUMBER
+            canvas.box(ax, x, y, width, NUMBER, colour, lw=1.5, edgecolor="white")
             text = f"{value}".replace("-", "−")
-            ax.text(x + NUMBER / 2, y + NUMBER / 2, text, ha="center", va="center", size=17)
+            ax.text(x + width / 2, y + NUMBER / 2, text, ha="center", va="center", size=17)
 
 
 def draw_filters(inputs, kernels, outputs, titles, headline):
@@ -144,7 +144,7 @@ def draw_filters(inputs, kernels, outputs, titles, headline):
     return fig
 
 
-SIDE, THICK = 1.35, 0.004  # of a map, and of a channel, in inches
+SIDE, THICK = 1.05, 0.004  # of a map, and of a channel, in inches
 
 
 def draw_rivals(block):
@@ -152,11 +152,11 @@ def draw_rivals(block):
 
     A map is as thick as it has channels.
     """
-    fig, ax = canvas.new(13, 5.9)
+    fig, ax = canvas.new(13, 4.9)
     convs = dict(expand=block.expand, depthwise=block.depthwise, project=block.project)
-    narrow, above, below, places = block.expand.inputs, 4.3, 1.35, (0.85, 4.4, 8.1, 11.9)
+    narrow, above, below, places = block.expand.inputs, 3.5, 1.1, (0.85, 4.4, 8.1, 11.9)
     for y, title in ((above, "MBConv"), (below, "its plain rival")):
-        ax.text(0.3, y + 1.2, title, **canvas.CAPTION | dict(size=19, ha="left", va="center"))
+        ax.text(0.3, y + 0.98, title, **canvas.CAPTION | dict(size=19, ha="left", va="center"))
         _draw_thick(ax, places[0], y, narrow, COLORS["feature"])
     before = narrow
     for start, end, (role, conv) in zip(places, places[1:], convs.items()):
@@ -171,7 +171,7 @@ def draw_rivals(block):
 
 def _draw_thick(ax, x, y, channels, colour):
     canvas.slab(ax, x, y, SIDE, THICK * channels, colour)
-    ax.text(x + THICK * channels / 2, y - 0.7 * SIDE, f"{channels} channels", ha="center", va="top", size=16)
+    ax.text(x + THICK * channels / 2, y - 0.7 * SIDE, f"{channels} channels", ha="center", va="top", size=17)
 
 
 def _draw_step(ax, left, right, y, name, colour):
@@ -179,7 +179,7 @@ def _draw_step(ax, left, right, y, name, colour):
     lean = canvas.LEAN * SIDE / 2
     start, end = left + lean + 0.2, right - lean - 0.15
     canvas.arrow(ax, [(start, y), (end, y)], colour)
-    ax.text((start + end) / 2, y + 0.2, name, **canvas.NAME | dict(size=17))
+    ax.text((start + end) / 2, y + 0.18, name, **canvas.NAME | dict(size=18))
 
 
 def draw_kernels(rows, headline):

@@ -55,34 +55,38 @@ def draw_vote(image, features, weights, constant, name, title):
         bare(each)
         _draw_grid(each, evidence.shape)
         _frame_place(each, place, evidence.shape, "white")
-    _write_numbers(grid, evidence, lambda value: white_or_ink(shown.cmap(shown.norm(value))))
+    _write_numbers(grid, evidence, lambda value: white_or_ink(shown.cmap(shown.norm(value))), size=15)
     _draw_products(ax, features[place], weights)
     rows, columns = evidence.shape
     mean, score = evidence.mean(), evidence.mean() + constant
-    ax.text(2.2, 0.5, f"{rows} × {columns} places", **canvas.NAME | dict(size=16))
-    ax.text(11, 0.5, f"evidence for “{name}”", **canvas.NAME | dict(size=16))
+    ax.text(2.2, 0.5, f"{rows} × {columns} places", **canvas.NAME | dict(size=18))
+    ax.text(11, 0.5, f"evidence for “{name}”", **canvas.NAME | dict(size=18))
     sums = f"average {mean:.2f}, constant {constant:.2f}: score {score:.2f}".replace("-", "−")
-    ax.text(12.9, 0.12, sums, ha="right", size=15)
+    ax.text(12.9, 0.12, sums, ha="right", size=17)
     return fig
 
 
 def _draw_products(ax, features, weights):
     """Three of a place's features times their weights, and an arrow from the sum of all to the map."""
-    left, middle, count = 5.95, 2.85, 3
+    left, middle, count, width = 5.85, 2.85, 3, 0.78
     largest = np.argsort(-features * weights)[:count]
     products = features * weights
-    rows = ("feature", features, "feature"), ("× weight", weights, "pointwise"), ("= product", products, "se")
-    ax.text(6.65, 4.4, f"{len(weights):,} features\nof the framed place", **canvas.NAME | dict(size=16))
-    for i, (name, values, colour) in enumerate(rows):
+    rows = (
+        ("feature", features, "feature", 1),
+        ("× weight", weights, "pointwise", 3),
+        ("= product", products, "se", 1),
+    )
+    ax.text(6.65, 4.4, f"{len(weights):,} features\nof the framed place", **canvas.NAME | dict(size=17))
+    for i, (name, values, colour, digits) in enumerate(rows):
         y = middle + (1 - i) * 0.72
-        ax.text(left - 0.15, y, name, ha="right", va="center", size=16)
-        texts = [[f"{value:.2f}" for value in values[largest]]]
-        draw_numbers(ax, left, y - NUMBER / 2, texts, canvas.mix(COLORS[colour], "white", 0.6))
-        ax.text(left + count * NUMBER + 0.2, y, "…", va="center", size=18)
-    ax.text(6.65, 1.35, f"add up all {len(weights):,}:", ha="center", size=16)
+        ax.text(left - 0.15, y, name, ha="right", va="center", size=17)
+        texts = [[f"{value:.{digits}f}" for value in values[largest]]]
+        draw_numbers(ax, left, y - NUMBER / 2, texts, canvas.mix(COLORS[colour], "white", 0.6), width)
+        ax.text(left + count * width + 0.1, y, "…", va="center", size=18)
+    ax.text(6.65, 1.35, f"add up all {len(weights):,}:", ha="center", size=17)
     ax.text(6.65, 0.95, f"{features @ weights:.1f}", **canvas.NAME | dict(size=20))
-    canvas.arrow(ax, [(4.15, middle), (4.5, middle)], COLORS["ink"])
-    canvas.arrow(ax, [(8.5, middle), (8.95, middle)], COLORS["ink"])
+    canvas.arrow(ax, [(4.15, middle), (4.45, middle)], COLORS["ink"])
+    canvas.arrow(ax, [(8.6, middle), (9, middle)], COLORS["ink"])
 
 
 def draw_difference(image, difference, names, title):
@@ -101,20 +105,20 @@ def draw_difference(image, difference, names, title):
         bare(ax)
         for extreme, colour in ((difference.argmax(), ABOVE), (difference.argmin(), BELOW)):
             _frame_place(ax, np.unravel_index(extreme, difference.shape), difference.shape, colour)
-    _write_numbers(numbers, difference, lambda value: "white" if abs(value) > 0.6 * largest else COLORS["ink"])
+    _write_numbers(numbers, difference, lambda value: "white" if abs(value) > 0.6 * largest else COLORS["ink"], size=17)
     for x, name, side, colour in ((0, names[0], "left", ABOVE), (1, names[1], "right", BELOW)):
-        look = dict(transform=numbers.transAxes, va="top", ha=side, size=17, weight="bold", color=colour)
+        look = dict(transform=numbers.transAxes, va="top", ha=side, size=19, weight="bold", color=colour)
         numbers.text(x, -0.02, f"for “{name}”", **look)
     write_headline(photo, title)
     return fig
 
 
-def _write_numbers(ax, values, ink):
+def _write_numbers(ax, values, ink, size):
     """Writes each value in its place; `ink` is a function of the value."""
     for place, value in np.ndenumerate(values):
         x, y, width, height = _box(ax, place, values.shape)
         text = f"{round(float(value), 1) + 0:.1f}".replace("-", "−")
-        ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", size=14, color=ink(value))
+        ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", size=size, color=ink(value))
 
 
 def _draw_grid(ax, shape):

@@ -1,9 +1,10 @@
 """What lessons claim in words and headlines holds for the plan and the tables: a row that changes it fails here."""
 
+import numpy as np
 import pytest
 
 from architecture import Conv, plan
-from datasets import measured, published
+from datasets import DATA, measured, published
 
 
 def rival(block):
@@ -28,6 +29,34 @@ def test_01_the_law_of_mbconv(kernel, channels):
     block.append(Conv("project", wide, channels, 14))
     plain = Conv("plain", channels, channels, 14, kernel)
     assert sum(conv.macs for conv in block) / plain.macs == pytest.approx(12 / kernel**2 + 6 / channels)
+
+
+def test_01_a_stride_of_two_makes_mbconv_dearer_than_the_law_says_and_a_growing_width_cheaper():
+    for block in plan("b0").blocks[1:]:
+        inputs, outputs, kernel = block.expand.inputs, block.project.filters, block.depthwise.kernel
+        law = [12 / kernel**2 + 6 / channels for channels in (inputs, outputs)]
+        convs = block.expand.macs + block.depthwise.macs + block.project.macs  # without squeeze-and-excitation
+        ratio = convs / rival(block).macs
+        if block.depthwise.stride == 2:
+            assert ratio > max(law), block.name
+        elif outputs > inputs:
+            assert ratio < min(law), block.name
+        else:
+            assert ratio == pytest.approx(law[0]), block.name
+
+
+def test_01_mixing_first_is_closer_to_the_stem_of_lite0_and_fits_green_best_which_is_largest():
+    with np.load(DATA / "lite0.npz") as weights:
+        stem = weights["stem_conv/kernel"].astype("float64")  # (3, 3, colours, filters)
+
+    def closest(table):
+        u, s, vt = np.linalg.svd(table, full_matrices=False)
+        return s[0] * np.outer(u[:, 0], vt[0])
+
+    mixed = [closest(stem[..., f].reshape(9, 3)).reshape(3, 3, 3) for f in range(32)]
+    size = np.sqrt((stem**2).sum((0, 1, 3)))
+    errors = np.sqrt(((stem - np.stack(mixed, axis=-1)) ** 2).sum((0, 1, 3))) / size
+    assert errors.argmin() == size.argmax() == 1, "green"
 
 
 def test_01_no_layer_passes_the_roof_and_depthwise_is_far_from_the_ceiling():

@@ -67,7 +67,7 @@ def conv_macs(size, kernel, inputs, filters, stride, groups=1):
 ✗ return -> return 2 * # one multiplication and one addition together are one MAC
 ✓ equals the plan's count on 8 layers: dense, strided, depthwise and grouped.
 
-01.2 modify: Depthwise convolution in loops
+01.2 build: Depthwise convolution in loops
 def depthwise_loops(image, kernels):
     """Filters each channel with its own kernel: stride 1, zeros around ("same").
 

@@ -31,7 +31,14 @@ from figures.charts import (
     shares,
     tradeoff,
 )
-from figures.convolution import draw_by_eye, draw_convolutions, draw_filters, draw_wiring
+from figures.convolution import (
+    draw_by_eye,
+    draw_convolutions,
+    draw_filters,
+    draw_kernels,
+    draw_rivals,
+    draw_wiring,
+)
 from figures.evidence import (
     draw_claims,
     draw_equal_recipes,
@@ -45,7 +52,7 @@ from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds
 from figures.gates import draw_desk, draw_replaced, draw_rows
 from figures.machines import draw_all_reduce, draw_bars
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
-from figures.places import draw_difference, draw_places
+from figures.places import draw_difference, draw_places, draw_vote
 from figures.redrawing import sliders
 from figures.style import COLORS, SERIES, show, use_style
 from figures.transfer import draw_recall, draw_steps, draw_training, draw_transfer, folded_study

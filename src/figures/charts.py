@@ -36,12 +36,20 @@ def draw_accuracy():
     use_style()
     fig = plt.figure(figsize=(12, 6.6), layout="none")
     ax = fig.add_axes((0.075, 0.185, 0.905, 0.72))
-    names = [(name, x, y, dict(color=COLORS["accent"], weight="bold", size=14.5)) for name, x, y in efficientnets()]
-    plot_accuracy(ax, names, ((0, 1), (-0.8, 0.8), (-1, 0)))
+    names = [(name, x, y, dict(color=COLORS["accent"], weight="bold", size=16)) for name, x, y in efficientnets()]
+    _enlarge(ax)
+    plot_accuracy(ax, names, ((0, 1), (-0.8, 0.8), (-1, 0)), size=13.5)
     write_headline(ax, "Fewer MACs for the same accuracy")
     note = f"{TABLE_2}\nNetworks whose MACs the table does not state are left out."
     fig.text(0.075, 0.02, note, va="bottom", **canvas.NOTE)
     return fig
+
+
+def _enlarge(ax):
+    """Letters that the back row can read where the picture fills a slide."""
+    ax.tick_params(labelsize=14)
+    ax.xaxis.label.set_size(14.5)
+    ax.yaxis.label.set_size(14.5)
 
 
 def efficientnets():
@@ -54,8 +62,8 @@ def _table_2():
     return [row for row in published("table2_imagenet") if row["arxiv_version"] == "v5"]
 
 
-def plot_accuracy(ax, labels, sides):
-    """Plots B0 to B7, with `labels` on these `sides` of them, and the others of Table 2, with their names."""
+def plot_accuracy(ax, labels, sides, size=canvas.NOTE["size"]):
+    """Plots B0 to B7, with `labels` on these `sides` of them, and the others of Table 2, with names of this `size`."""
     others = [row for row in _table_2() if row["macs_B"] and "EfficientNet" not in row["model"]]
     others = [(row["model"], row["macs_B"], row["top1"]) for row in others]
     _, x, y = zip(*efficientnets())
@@ -66,7 +74,7 @@ def plot_accuracy(ax, labels, sides):
     log_scales(ax, "x", ticks=(0.3, 0.5, 1, 2, 5, 10, 20, 50))
     ax.set(xlabel="MACs for one image (billions, log scale)", ylabel="ImageNet top-1 accuracy (%)")
     label_points(ax, labels, sides)
-    label_points(ax, [(*point, canvas.NOTE) for point in others])
+    label_points(ax, [(*point, canvas.NOTE | dict(size=size)) for point in others])
 
 
 def curves(lines, xlabel, ylabel, measured=None, log="", title=None):
@@ -128,10 +136,11 @@ def roofline(points, peak, bandwidth, title=""):
         look = dict(marker=MARKERS[i % len(MARKERS)], color=colours[name], ms=11, mec="white", zorder=4)
         ax.plot(intensity, speed, **look)
     ax.set(xlabel="MACs per byte moved (log scale)", ylabel="billion MACs per second (log scale)")
+    _enlarge(ax)
     write_headline(ax, title)
     fig.draw_without_rendering()  # the layout is final
     ground = dict(boxstyle="square,pad=0.1", fc="white", ec="none", alpha=0.85)
-    label_points(ax, [(*point, dict(color=COLORS["ink"], size=12.5, bbox=ground)) for point in points])
+    label_points(ax, [(*point, dict(color=COLORS["ink"], size=15, bbox=ground)) for point in points])
     return fig
 
 
@@ -142,8 +151,9 @@ def _draw_roof(ax, ridge, peak, bandwidth):
     ax.plot(x, roof, color=COLORS["ink"], marker="", zorder=2)
     ax.fill_between(x, roof, ceiling, color=COLORS["line"], alpha=0.45, lw=0)
     ax.plot([ridge, ridge], [floor, peak], color=COLORS["muted"], marker="", lw=1, ls=(0, (3, 3)))
-    ax.text(ridge * 1.1, peak * 1.12, "most that the arithmetic allows", color=COLORS["muted"])
-    look = dict(color=COLORS["muted"], ha="center", va="bottom", rotation_mode="anchor", transform_rotates_text=True)
+    ax.text(ridge * 1.1, peak * 1.12, "most that the arithmetic allows", color=COLORS["muted"], size=14.5)
+    look = dict(color=COLORS["muted"], size=14.5, ha="center", va="bottom", rotation_mode="anchor")
+    look |= dict(transform_rotates_text=True)
     middle, slope = (low * ridge) ** 0.5, math.degrees(math.atan(bandwidth))
     ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", rotation=slope, **look)
 
@@ -253,18 +263,26 @@ def seeds(groups, xlabel, title=None):
     return fig
 
 
-def paired_bars(labels, series, ylabel, title):
-    """Draws bars side by side for each of `labels`. `series`: dict of name -> (values, colour); `title`: a headline."""
+def paired_bars(labels, series, ylabel, title, notes=()):
+    """Draws bars side by side for each of `labels`. `series`: dict of name -> (values, colour); `title`: a headline.
+
+    `notes`: a text over each group of bars, "" for none, in the colour of the first series.
+    """
     use_style()
     fig, ax = plt.subplots(figsize=(11, 5))
     places, width = np.arange(len(labels)), 0.8 / len(series)
     for i, (name, (values, colour)) in enumerate(series.items()):
         shifted = places + (i - (len(series) - 1) / 2) * width
         ax.bar(shifted, values, width, color=colour, edgecolor="white", label=name)
+    tops = np.max([values for values, _ in series.values()], axis=0)
+    look = dict(ha="center", size=14, weight="bold", color=next(iter(series.values()))[1], textcoords="offset points")
+    for place, top, note in zip(places, tops, notes):
+        ax.annotate(note, (place, top), (0, 5), **look)
     ax.set_xticks(places, labels)
     ax.set_ylabel(ylabel)
+    _enlarge(ax)
     ax.grid(False, axis="x")
-    ax.legend()
+    ax.legend(fontsize=15)
     write_headline(ax, title)
     return fig
 

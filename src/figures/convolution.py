@@ -13,7 +13,7 @@ from figures.style import COLORS, CONVOLUTIONS, bare, use_style
 
 PIXELS = 5  # height and width of the drawn maps
 CELL, BETWEEN, REACH = 0.235, 0.3, 1.45  # of a cell, between two maps of a stack, from the inputs to the outputs
-MARGIN, ROOM, TOP, BOTTOM = 0.55, 1.15, 1.0, 0.95  # beside the panels, between them, for title and caption
+MARGIN, ROOM, TOP, BOTTOM = 0.35, 1.0, 0.75, 1.15  # beside the panels, between them, for title and caption
 SIGNED = LinearSegmentedColormap.from_list("signed", ("#2B5C9E", "#FFFFFF", "#B3263E"))  # white is zero
 
 
@@ -30,13 +30,12 @@ def draw_convolutions(convs):
     middle = BOTTOM + height / 2
     for i, (title, conv) in enumerate(convs.items()):
         left = MARGIN + i * (panel + ROOM)
-        ax.text(left + panel / 2, TOP / 2 + BOTTOM + height, title, **canvas.CAPTION | dict(size=20))
+        ax.text(left + panel / 2, TOP / 2 + BOTTOM + height, title, **canvas.CAPTION | dict(size=22, va="center"))
         _draw_panel(ax, left, middle, conv, CONVOLUTIONS[title])
-        looks = "all channels" if not conv.depthwise else "one channel"
-        pixels = f"{conv.kernel} × {conv.kernel} pixels" if conv.kernel > 1 else "one pixel"
-        ax.text(left + panel / 2, 0.58, f"{pixels} of {looks}", ha="center", size=15)
+        jobs = [job for job, done in (("looks around", conv.kernel > 1), ("mixes", not conv.depthwise)) if done]
+        ax.text(left + panel / 2, 0.62, " and ".join(jobs), ha="center", size=20, color=CONVOLUTIONS[title])
         inputs = conv.kernel**2 * (1 if conv.depthwise else conv.inputs)
-        ax.text(left + panel / 2, 0.24, f"{inputs} MACs for one output", ha="center", size=15, color=COLORS["muted"])
+        ax.text(left + panel / 2, 0.2, f"{inputs} MACs for one output", ha="center", size=18)
     return fig
 
 
@@ -77,7 +76,7 @@ def _draw_map(ax, left, bottom, window, colour):
 
 
 NUMBER, SIGN, GAP = 0.62, 0.62, 0.6  # of a cell with a number, of the room for a sign, between two channels
-NAMES, HEADS = 1.35, 0.85  # room for the names of the channels, and above the columns
+NAMES, HEADS = 1.5, 0.85  # room for the names of the channels, and above the columns
 
 
 def draw_by_eye(windows, kernels, weights):
@@ -96,27 +95,28 @@ def draw_by_eye(windows, kernels, weights):
         bottom = 0.3 + height - side - channel * (side + GAP)
         middle = bottom + side / 2
         parts = (windows[channel], kernels[channel], [[total]], [[weights[channel]]])
-        ax.text(0.15, middle, f"channel {channel + 1}", va="center", size=15)
+        ax.text(0.1, middle, f"channel {channel + 1}", va="center", size=17)
         for start, numbers, colour, sign in zip(starts, parts[:3], (grey, green, green), "×=×"):
-            _draw_numbers(ax, start, middle - len(numbers) * NUMBER / 2, numbers, colour)
+            draw_numbers(ax, start, middle - len(numbers) * NUMBER / 2, numbers, colour)
             ax.text(start + len(numbers) * NUMBER + SIGN / 2, middle, sign, ha="center", va="center", size=24)
-        _draw_numbers(ax, starts[3], middle - NUMBER / 2, parts[3], navy)
+        draw_numbers(ax, starts[3], middle - NUMBER / 2, parts[3], navy)
         end = starts[4] - 0.08, centre + (0.12 if middle > centre else -0.12)
         canvas.arrow(ax, [(starts[3] + NUMBER + 0.08, middle), end], COLORS["ink"], lw=1.8)
-    _draw_numbers(ax, starts[4], centre - NUMBER / 2, [[int(sums @ weights)]], navy)
+    draw_numbers(ax, starts[4], centre - NUMBER / 2, [[int(sums @ weights)]], navy)
     heads = ("window", "depthwise: a kernel each", "pointwise: mix")
     for start, end, text in zip(starts[[0, 1, 3]], (starts[0] + side, starts[1] + side, starts[4] + NUMBER), heads):
-        ax.text((start + end) / 2, height + 0.75, text, **canvas.NAME | dict(size=15))
+        ax.text((start + end) / 2, height + 0.75, text, **canvas.NAME | dict(size=16.5))
     return fig
 
 
-def _draw_numbers(ax, left, bottom, numbers, colour):
+def draw_numbers(ax, left, bottom, numbers, colour, width=NUMBER):
+    """A table of numbers, or of texts, in boxes of this `width`; `left`, `bottom` is the table's corner in inches."""
     for i, row in enumerate(np.asarray(numbers)[::-1]):
         for j, value in enumerate(row):
-            x, y = left + j * NUMBER, bottom + i * NUMBER
-            canvas.box(ax, x, y, NUMBER, NUMBER, colour, lw=1.5, edgecolor="white")
+            x, y = left + j * width, bottom + i * NUMBER
+            canvas.box(ax, x, y, width, NUMBER, colour, lw=1.5, edgecolor="white")
             text = f"{value}".replace("-", "−")
-            ax.text(x + NUMBER / 2, y + NUMBER / 2, text, ha="center", va="center", size=17)
+            ax.text(x + width / 2, y + NUMBER / 2, text, ha="center", va="center", size=17)
 
 
 def draw_filters(inputs, kernels, outputs, titles, headline):
@@ -135,12 +135,69 @@ def draw_filters(inputs, kernels, outputs, titles, headline):
         axes[0, column].set_title(title, size=16, weight="normal", loc="center", pad=8)
         for (row, at), value in np.ndenumerate(kernels[column]):
             look = dict(ha="center", va="center", size=15, color="w" if abs(value) > 0.6 * largest else "k")
-            axes[1, column].text(at, row, f"{round(float(value), 1) + 0:.1f}", **look)
+            axes[1, column].text(at, row, f"{round(float(value), 1) + 0:.1f}".replace("-", "−"), **look)
     for row, name in enumerate(("channel in", "3 × 3 kernel", "channel out")):
         axes[row, 0].set_ylabel(name, size=16)
     write_headline_above(fig, headline)
     for ax in axes.flat:
         bare(ax)
+    return fig
+
+
+SIDE, THICK = 1.05, 0.004  # of a map, and of a channel, in inches
+
+
+def draw_rivals(block):
+    """Draws the convolutions of an MBConv block that widens, and under them its plain rival: one dense convolution.
+
+    A map is as thick as it has channels.
+    """
+    fig, ax = canvas.new(13, 4.9)
+    convs = dict(expand=block.expand, depthwise=block.depthwise, project=block.project)
+    narrow, above, below, places = block.expand.inputs, 3.5, 1.1, (0.85, 4.4, 8.1, 11.9)
+    for y, title in ((above, "MBConv"), (below, "its plain rival")):
+        ax.text(0.3, y + 0.98, title, **canvas.CAPTION | dict(size=19, ha="left", va="center"))
+        _draw_thick(ax, places[0], y, narrow, COLORS["feature"])
+    before = narrow
+    for start, end, (role, conv) in zip(places, places[1:], convs.items()):
+        _draw_thick(ax, end, above, conv.filters, COLORS[role])
+        _draw_step(ax, start + THICK * before, end, above, f"{conv.kernel} × {conv.kernel} {role}", COLORS[role])
+        before = conv.filters
+    _draw_thick(ax, places[-1], below, before, COLORS["dense"])
+    name = f"{block.depthwise.kernel} × {block.depthwise.kernel} dense"
+    _draw_step(ax, places[0] + THICK * narrow, places[-1], below, name, COLORS["dense"])
+    return fig
+
+
+def _draw_thick(ax, x, y, channels, colour):
+    canvas.slab(ax, x, y, SIDE, THICK * channels, colour)
+    ax.text(x + THICK * channels / 2, y - 0.7 * SIDE, f"{channels} channels", ha="center", va="top", size=17)
+
+
+def _draw_step(ax, left, right, y, name, colour):
+    """An arrow with a name from the right edge of a map to the left edge of the next one."""
+    lean = canvas.LEAN * SIDE / 2
+    start, end = left + lean + 0.2, right - lean - 0.15
+    canvas.arrow(ax, [(start, y), (end, y)], colour)
+    ax.text((start + end) / 2, y + 0.18, name, **canvas.NAME | dict(size=18))
+
+
+def draw_kernels(rows, headline):
+    """Draws the kernels of several layers, a layer in each row, all on one scale on which white is zero.
+
+    rows: dict of a layer's name -> (k, k, n), its kernels from left to right; headline: what they show.
+    """
+    use_style()
+    count = next(iter(rows.values())).shape[-1]
+    fig, axes = plt.subplots(len(rows), count, figsize=(2.5 + 1.15 * count, 1.25 * len(rows) + 0.6), squeeze=False)
+    largest = max(np.abs(kernels).max() for kernels in rows.values())
+    for row, (name, kernels) in zip(axes, rows.items()):
+        for ax, kernel in zip(row, np.moveaxis(kernels, -1, 0)):
+            ax.imshow(kernel, cmap=SIGNED, vmin=-largest, vmax=largest)
+            bare(ax)
+            ax.patch.set(edgecolor=COLORS["feature"], linewidth=1.5)
+        row[0].set_ylabel(name, size=16, rotation=0, ha="right", va="center", labelpad=12)
+    write_headline_above(fig, headline)
     return fig
 
 
@@ -156,9 +213,10 @@ def draw_wiring(matrices, titles, headline):
         for row, column in np.ndindex(inputs, outputs):
             colour = COLORS["depthwise"] if matrix[row][column] else COLORS["line"]
             canvas.box(ax, column, inputs - 1 - row, 1, 1, colour, lw=1.2, edgecolor="white")
-        ax.set(xlim=(0, outputs), ylim=(0, inputs), aspect="equal", xlabel="output channel")
+        ax.set(xlim=(0, outputs), ylim=(0, inputs), aspect="equal")
+        ax.set_xlabel("output channel", size=14.5)
         ax.set_title(title, size=16, weight="normal", loc="center")
         bare(ax)
-    axes[0, 0].set_ylabel("input channel")
+    axes[0, 0].set_ylabel("input channel", size=14.5)
     write_headline_above(fig, headline)
     return fig

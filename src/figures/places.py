@@ -4,9 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from figures.convolution import SIGNED
+from figures import canvas
+from figures.convolution import NUMBER, SIGNED, draw_numbers
 from figures.labels import write_headline
-from figures.style import COLORS, HEAT, bare, use_style
+from figures.style import COLORS, HEAT, bare, use_style, white_or_ink
 
 ABOVE, BELOW = SIGNED(1.0), SIGNED(0.0)
 
@@ -29,12 +30,63 @@ def draw_places(images, maps, names, title, roles=()):
             if np.max(values) > 0:
                 _frame_place(ax, strongest, np.shape(values), "white")
         role = f"{roles[column]}: " if roles else ""
-        below.set_xlabel(f"{role}“{name}”", size=16, labelpad=8)
+        below.set_xlabel(f"{role}“{name}”", size=16 if roles else 20, labelpad=8)
     bar = fig.colorbar(shown, ax=axes.ravel().tolist(), pad=0.015, aspect=30)
     bar.set_label("evidence for the name", size=15)
     bar.outline.set_visible(False)
     write_headline(axes[0, 0], title)
     return fig
+
+
+def draw_vote(image, features, weights, constant, name, title):
+    """Draws how a photo gets its score for a name: one place's products, their sum in its place, the average of all.
+
+    image: (height, width, 3); features: (rows, columns, n); weights: (n,), those of the name, and its `constant`.
+    The place is the strongest one, and the products are its three largest.
+    """
+    evidence = features @ weights
+    place = np.unravel_index(evidence.argmax(), evidence.shape)
+    fig, ax = canvas.new(13.2, 5.5)
+    ax.text(0.3, 5.2, title, **canvas.HEADLINE | dict(size=18))
+    photo, grid = (canvas.axes_in_inches(fig, left, 0.95, 3.8, 3.8) for left in (0.3, 9.1))
+    frame = photo.imshow(image).get_extent()
+    shown = grid.imshow(evidence, cmap=HEAT, vmin=0, extent=frame, interpolation="nearest")
+    for each in (photo, grid):
+        bare(each)
+        _draw_grid(each, evidence.shape)
+        _frame_place(each, place, evidence.shape, "white")
+    _write_numbers(grid, evidence, lambda value: white_or_ink(shown.cmap(shown.norm(value))), size=15)
+    _draw_products(ax, features[place], weights)
+    rows, columns = evidence.shape
+    mean, score = evidence.mean(), evidence.mean() + constant
+    ax.text(2.2, 0.5, f"{rows} × {columns} places", **canvas.NAME | dict(size=18))
+    ax.text(11, 0.5, f"evidence for “{name}”", **canvas.NAME | dict(size=18))
+    sums = f"average {mean:.2f}, constant {constant:.2f}: score {score:.2f}".replace("-", "−")
+    ax.text(12.9, 0.12, sums, ha="right", size=17)
+    return fig
+
+
+def _draw_products(ax, features, weights):
+    """Three of a place's features times their weights, and an arrow from the sum of all to the map."""
+    left, middle, count, width = 5.85, 2.85, 3, 0.78
+    largest = np.argsort(-features * weights)[:count]
+    products = features * weights
+    rows = (
+        ("feature", features, "feature", 1),
+        ("× weight", weights, "pointwise", 3),
+        ("= product", products, "se", 1),
+    )
+    ax.text(6.65, 4.4, f"{len(weights):,} features\nof the framed place", **canvas.NAME | dict(size=17))
+    for i, (name, values, colour, digits) in enumerate(rows):
+        y = middle + (1 - i) * 0.72
+        ax.text(left - 0.15, y, name, ha="right", va="center", size=17)
+        texts = [[f"{value:.{digits}f}" for value in values[largest]]]
+        draw_numbers(ax, left, y - NUMBER / 2, texts, canvas.mix(COLORS[colour], "white", 0.6), width)
+        ax.text(left + count * width + 0.1, y, "…", va="center", size=18)
+    ax.text(6.65, 1.35, f"add up all {len(weights):,}:", ha="center", size=17)
+    ax.text(6.65, 0.95, f"{features @ weights:.1f}", **canvas.NAME | dict(size=20))
+    canvas.arrow(ax, [(4.15, middle), (4.45, middle)], COLORS["ink"])
+    canvas.arrow(ax, [(8.6, middle), (9, middle)], COLORS["ink"])
 
 
 def draw_difference(image, difference, names, title):
@@ -47,21 +99,33 @@ def draw_difference(image, difference, names, title):
     difference, largest = np.asarray(difference), np.abs(difference).max()
     fig, (photo, numbers) = plt.subplots(1, 2, figsize=(12.4, 6.2))
     frame = photo.imshow(image).get_extent()
-    shown = numbers.imshow(difference, cmap=SIGNED, vmin=-largest, vmax=largest, extent=frame, interpolation="nearest")
+    numbers.imshow(difference, cmap=SIGNED, vmin=-largest, vmax=largest, extent=frame, interpolation="nearest")
+    _draw_grid(photo, difference.shape)
     for ax in (photo, numbers):
         bare(ax)
         for extreme, colour in ((difference.argmax(), ABOVE), (difference.argmin(), BELOW)):
             _frame_place(ax, np.unravel_index(extreme, difference.shape), difference.shape, colour)
-    for place, value in np.ndenumerate(difference):
-        x, y, width, height = _box(numbers, place, difference.shape)
-        ink = "white" if abs(value) > 0.6 * largest else COLORS["ink"]
-        text = f"{round(float(value), 1) + 0:.1f}".replace("-", "−")
-        numbers.text(x + width / 2, y + height / 2, text, ha="center", va="center", size=14, color=ink)
-    bar = fig.colorbar(shown, ax=numbers, pad=0.02, aspect=17, shrink=0.93)
-    bar.set_label(f"“{names[0]}” minus “{names[1]}”", size=15)
-    bar.outline.set_visible(False)
+    _write_numbers(numbers, difference, lambda value: "white" if abs(value) > 0.6 * largest else COLORS["ink"], size=17)
+    for x, name, side, colour in ((0, names[0], "left", ABOVE), (1, names[1], "right", BELOW)):
+        look = dict(transform=numbers.transAxes, va="top", ha=side, size=19, weight="bold", color=colour)
+        numbers.text(x, -0.02, f"for “{name}”", **look)
     write_headline(photo, title)
     return fig
+
+
+def _write_numbers(ax, values, ink, size):
+    """Writes each value in its place; `ink` is a function of the value."""
+    for place, value in np.ndenumerate(values):
+        x, y, width, height = _box(ax, place, values.shape)
+        text = f"{round(float(value), 1) + 0:.1f}".replace("-", "−")
+        ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", size=size, color=ink(value))
+
+
+def _draw_grid(ax, shape):
+    """Thin lines between the places."""
+    for place in np.ndindex(shape):
+        x, y, width, height = _box(ax, place, shape)
+        ax.add_patch(Rectangle((x, y), width, height, fill=False, ec="white", lw=0.8, alpha=0.6))
 
 
 def _box(ax, place, shape):

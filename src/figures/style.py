@@ -42,6 +42,7 @@ CONVOLUTIONS = {
     "dense": PAGE["muted"],
     "depthwise": GREEN,
     "pointwise": NAVY,
+    "separable": GREEN,  # a depthwise and a pointwise one
 }  # the pointwise ones of MBConv expand or project
 THINGS = OPERATORS | CONVOLUTIONS | SCALING | FAMILIES
 COLORS = PAGE | THINGS

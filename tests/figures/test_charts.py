@@ -196,6 +196,15 @@ def test_shares_add_up_and_are_legible():
     check_layout(fig)
 
 
+def test_a_note_stands_over_the_higher_of_two_bars():
+    bars = {"ours": ([1, 5], COLORS["depthwise"]), "theirs": ([3, 2], COLORS["dense"])}
+    fig = charts.paired_bars(["a", "b"], bars, "MACs", "Dearer", notes=["", "2.5 ×"])
+    ax = fig.axes[0]
+    assert [(note.get_text(), *note.xy) for note in ax.texts if note.get_text()] == [("2.5 ×", 1, 5)]
+    assert [patch.get_height() for patch in ax.patches] == [1, 5, 3, 2] and headline(fig) == "Dearer"
+    check_layout(fig)
+
+
 def test_seeds_shows_every_value_how_many_and_the_interval():
     groups = {"dense": [70.0, 70.5, 71.0], "separable": [69.0, 70.0], "one": [68.0]}
     fig = charts.seeds(groups, "accuracy (%)")

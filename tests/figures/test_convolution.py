@@ -5,8 +5,8 @@ import pytest
 from matplotlib import colors
 from matplotlib.patches import Rectangle
 
-from architecture import Conv
-from figures import draw_by_eye, draw_convolutions, draw_filters, draw_wiring
+from architecture import Conv, plan
+from figures import draw_by_eye, draw_convolutions, draw_filters, draw_kernels, draw_rivals, draw_wiring
 from figures.style import COLORS, CONVOLUTIONS
 from picture_layout import check_layout, words
 
@@ -27,8 +27,9 @@ def test_one_output_and_all_that_it_sees_are_marked(kind):
     conv = KINDS[kind]
     fig = draw_convolutions({kind: conv})
     one_output = conv.macs // conv.activations  # MACs for one number of the output
+    jobs = dict(dense="looks around and mixes", depthwise="looks around", pointwise="mixes")
     assert len(cells(fig.axes[0], CONVOLUTIONS[kind])) == one_output + 1
-    assert f"{one_output} MACs for one output" in words(fig)
+    assert {f"{one_output} MACs for one output", jobs[kind]} <= set(words(fig).splitlines())
 
 
 def test_the_hero_picture_keeps_its_texts_apart():
@@ -52,7 +53,25 @@ def test_kernels_share_one_scale_on_which_zero_is_white():
     first, second = (fig.axes[i].images[0] for i in (2, 3))
     assert first.get_clim() == second.get_clim() == (-2, 2)
     assert np.allclose(second.to_rgba(np.zeros((1, 1)))[0, 0, :3], 1, atol=0.01)
-    assert "-0.0" not in words(fig) and {"-1.0", "Kernels"} <= set(words(fig).splitlines())
+    assert "−0.0" not in words(fig) and {"−1.0", "Kernels"} <= set(words(fig).splitlines())
+    check_layout(fig)
+
+
+def test_kernels_of_layers_stand_under_each_other_on_one_scale():
+    rows = {"one": np.arange(18.0).reshape(3, 3, 2), "other": -np.ones((3, 3, 2))}
+    fig = draw_kernels(rows, "Alike")
+    assert [ax.get_ylabel() for ax in fig.axes] == ["one", "", "other", ""]
+    assert {ax.images[0].get_clim() for ax in fig.axes} == {(-17, 17)}
+    assert np.array_equal(fig.axes[1].images[0].get_array(), rows["one"][..., 1])
+    check_layout(fig)
+
+
+def test_a_block_stands_over_its_plain_rival():
+    fig = draw_rivals(plan("b0").blocks[2])
+    texts = words(fig).splitlines()
+    assert texts.count("24 channels") == 4 and texts.count("144 channels") == 2
+    assert {"MBConv", "1 × 1 expand", "3 × 3 depthwise", "1 × 1 project"} <= set(texts)
+    assert {"its plain rival", "3 × 3 dense"} <= set(texts)
     check_layout(fig)
 
 

@@ -47,21 +47,39 @@ def test_a_map_without_evidence_has_no_frame_and_roles_stand_before_the_names():
 def test_a_difference_is_white_at_zero_and_red_for_the_first_name():
     difference = np.array([[0.0, 4.0], [-2.0, 1.0]])
     fig = places.draw_difference(PHOTO, difference, ("tiger", "tabby"), "Found")
-    photo, numbers, bar = fig.axes
+    photo, numbers = fig.axes
     shown = numbers.images[0]
     assert shown.get_clim() == (-4, 4) and min(shown.cmap(shown.norm(0.0))) > 0.99
     for value, channel in ((4.0, 0), (-4.0, 2)):
         assert np.argmax(shown.cmap(shown.norm(value))[:3]) == channel
-    assert {text.get_text(): text.get_position() for text in numbers.texts} == {
+    *cells, first, second = numbers.texts
+    assert {text.get_text(): text.get_position() for text in cells} == {
         "0.0": (19.5, 14.5),
         "4.0": (59.5, 14.5),
         "−2.0": (19.5, 44.5),
         "1.0": (59.5, 44.5),
     }
+    named = {text.get_text(): to_hex(text.get_color()) for text in (first, second)}
+    assert named == {"for “tiger”": "#b3263e", "for “tabby”": "#2b5c9e"}
     for ax in (photo, numbers):
-        colours = {(patch.get_x(), patch.get_y()): to_hex(patch.get_edgecolor()) for patch in ax.patches}
+        framed = [patch for patch in ax.patches if patch.get_linewidth() > 3]
+        colours = {(patch.get_x(), patch.get_y()): to_hex(patch.get_edgecolor()) for patch in framed}
         assert colours == {(39.5, -0.5): "#b3263e", (-0.5, 29.5): "#2b5c9e"}
-    assert bar.get_ylabel() == "“tiger” minus “tabby”" and "Found" == headline(fig) and "−2.0" in words(fig)
+    assert headline(fig) == "Found"
+    check_layout(fig)
+
+
+def test_a_vote_adds_up_to_the_score():
+    features, weights = np.zeros((2, 3, 4)), np.array([0.5, -1.0, 2.0, 0.1])
+    features[1, 2] = (2, 1, 3, 4)  # products 1, -1, 6 and 0.4: together 6.4, and the average over six places is 1.07
+    fig = places.draw_vote(PHOTO, features, weights, -0.25, "cup", "Found")
+    _, photo, grid = fig.axes
+    assert "4 features" in words(fig)
+    for text in ("3.0", "2.000", "6.0", "6.4", "average 1.07, constant −0.25: score 0.82", "evidence for “cup”"):
+        assert text in words(fig), text
+    assert np.array_equal(grid.images[0].get_array(), features @ weights)
+    for ax in (photo, grid):  # the last of 2 rows and 3 columns
+        assert {patch.get_xy() for patch in ax.patches if patch.get_linewidth() > 3} == {(80 * 2 / 3 - 0.5, 29.5)}
     check_layout(fig)
 
 

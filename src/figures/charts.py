@@ -224,9 +224,12 @@ def shares(bars, colours=None, title=None):
     name_rows(ax, bars)
     ax.set(xlim=(0, 100), xlabel="share (%)")
     handles = [Rectangle((0, 0), 1, 1, facecolor=palette[part]) for part in parts]  # the last bar's are those of all
-    fig.legend(handles, parts, loc="outside upper center", ncols=len(parts), handlelength=1, columnspacing=1.3)
+    look = dict(ncols=len(parts), handlelength=1, columnspacing=1.3, borderpad=0)
     if title:
-        write_headline(ax, title)
+        write_headline(ax, title, distance=42)
+        ax.legend(handles, parts, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.6, **look)
+    else:
+        fig.legend(handles, parts, loc="outside upper center", **look)
     return fig
 
 
@@ -263,17 +266,20 @@ def seeds(groups, xlabel, title=None):
     return fig
 
 
-def paired_bars(labels, series, ylabel, title, notes=()):
+def paired_bars(labels, series, ylabel, title, numbers=None, notes=()):
     """Draws bars side by side for each of `labels`. `series`: dict of name -> (values, colour); `title`: a headline.
 
-    `notes`: a text over each group of bars, "" for none, in the colour of the first series.
+    `numbers`: how each value is written over its bar, as "{:.1f}". `notes`: a text over each group of bars, "" for
+    none, in the colour of the first series. A value that is NaN has no bar.
     """
     use_style()
     fig, ax = plt.subplots(figsize=(11, 5))
     places, width = np.arange(len(labels)), 0.8 / len(series)
     for i, (name, (values, colour)) in enumerate(series.items()):
         shifted = places + (i - (len(series) - 1) / 2) * width
-        ax.bar(shifted, values, width, color=colour, edgecolor="white", label=name)
+        bars = ax.bar(shifted, values, width, color=colour, edgecolor="white", label=name)
+        if numbers:
+            ax.bar_label(bars, fmt=numbers, padding=2, size=13)
     tops = np.max([values for values, _ in series.values()], axis=0)
     look = dict(ha="center", size=14, weight="bold", color=next(iter(series.values()))[1], textcoords="offset points")
     for place, top, note in zip(places, tops, notes):
@@ -281,6 +287,7 @@ def paired_bars(labels, series, ylabel, title, notes=()):
     ax.set_xticks(places, labels)
     ax.set_ylabel(ylabel)
     _enlarge(ax)
+    ax.margins(y=0.1)
     ax.grid(False, axis="x")
     ax.legend(fontsize=15)
     write_headline(ax, title)
@@ -290,17 +297,17 @@ def paired_bars(labels, series, ylabel, title, notes=()):
 # ---------------------------------------------------------------- images
 
 
-def image_grid(images, titles=None, columns=4, limits=(None, None), headline=None):
+def image_grid(images, titles=None, columns=4, limits=(None, None), headline=None, side=2.6):
     """Draws images side by side: (height, width, 3), or (height, width) in grey.
 
     `limits`: the values of the darkest and the brightest colour; without them each image has its own range.
-    `headline`: what the images show, over them all.
+    `headline`: what the images show, over them all. `side`: the width of each, in inches.
     """
     use_style()
     rows = math.ceil(len(images) / columns)
     columns = min(columns, len(images))
-    height = 2.6 * np.shape(images[0])[0] / np.shape(images[0])[1] + (0.35 if titles is not None else 0.1)
-    fig, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, height * rows), squeeze=False)
+    height = side * np.shape(images[0])[0] / np.shape(images[0])[1] + (0.35 if titles is not None else 0.1)
+    fig, axes = plt.subplots(rows, columns, figsize=(side * columns, height * rows), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for i, (ax, image) in enumerate(zip(axes.flat, images)):

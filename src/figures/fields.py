@@ -8,7 +8,7 @@ from figures.style import COLORS
 
 SIDE, GAP, EDGE = 3.9, 0.4, 0.3  # of a photo, between two, around all; in inches
 FOOT, HEAD = 1.2, 0.75
-SQUARES = "A square: all that one number in the middle of a map can depend on, after the last block of a stage."
+SQUARES = "A square: all that one number in the middle of a map can depend on."
 
 
 def draw_fields(panels, title):
@@ -29,9 +29,9 @@ def draw_fields(panels, title):
             if pixels <= len(photo):
                 _draw_square(picture, name, pixels, len(photo))
         ax.text(left + SIDE / 2, FOOT - 0.35, caption, **canvas.CAPTION)
-        canvas.write_lines(ax, left + SIDE / 2, FOOT - 0.66, [note], 13)
+        canvas.write_lines(ax, left + SIDE / 2, FOOT - 0.66, [note], 15)
         left += SIDE + GAP
-    ax.text(EDGE, 0.12, SQUARES, **canvas.NOTE)
+    ax.text(EDGE, 0.12, SQUARES, size=15, color=COLORS["muted"])
     return fig
 
 
@@ -41,5 +41,5 @@ def _draw_square(ax, name, pixels, size):
     square = Rectangle((start, start), pixels, pixels, fill=False, ec="white", lw=2.6, clip_on=False)
     square.set_path_effects([patheffects.Stroke(linewidth=5, foreground=COLORS["ink"]), patheffects.Normal()])
     ax.add_patch(square)
-    ground = dict(boxstyle="square,pad=0.15", fc="white", ec=COLORS["ink"], lw=0.8)
-    ax.text(start, start, name, size=11, va="center", ha="left", bbox=ground, color=COLORS["ink"])
+    ground = dict(boxstyle="square,pad=0.1", fc="white", ec=COLORS["ink"], lw=0.8)
+    ax.text(start, start, name, size=15, va="center", ha="left", bbox=ground, color=COLORS["ink"])

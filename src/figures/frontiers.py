@@ -10,8 +10,8 @@ from figures.labels import label_points, write_headline
 from figures.style import COLORS, colours_of, log_scales, use_style
 
 COLUMNS = 2  # of panels
-WIDE, HIGH = 5.35, 3.35  # of a panel, in inches
-LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.85, 0.15, 0.35, 0.45, 0.75, 0.85  # room around the panels, in inches
+WIDE, HIGH = 5.35, 3.2  # of a panel, in inches
+LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.9, 0.15, 0.35, 0.8, 0.8, 0.85  # room around the panels, in inches
 KEY = "red: {}, hollow where beaten · dark: others on the frontier · grey: others that are beaten"
 
 
@@ -34,20 +34,20 @@ def draw_frontiers(panels, xlabel, ylabel, title, note="", family="EfficientNet"
         ax = canvas.axes_in_inches(fig, left, bottom, WIDE, HIGH)
         _share_limits(ax, everything)
         _plot_frontier(ax, points, frontier, family)
-        ax.set_title(heading, size=14, pad=7)
-        ax.tick_params(labelleft=column == 0, labelbottom=line == lines - 1)
+        ax.set_title(heading, size=16, pad=7)
+        ax.tick_params(labelleft=column == 0, labelsize=14)
     fig.text(LEFT / width, 1 - 0.18 / height, title, size=17, weight="bold", va="top")
-    key = f"{KEY.format(family)} · {note}" if note else KEY.format(family)
-    fig.text(LEFT / width, 1 - 0.56 / height, key, va="top", **canvas.NOTE)
+    key = f"{KEY.format(family)}\n{note}" if note else KEY.format(family)
+    fig.text(LEFT / width, 1 - 0.56 / height, key, va="top", color=COLORS["muted"], size=13, linespacing=1.4)
     middle = (LEFT + width - RIGHT) / 2 / width
-    fig.text(middle, 0.2 / height, xlabel, ha="center", size=13)
-    fig.text(0.2 / width, (BOTTOM + lines * (HIGH + ABOVE) / 2) / height, ylabel, va="center", rotation=90, size=13)
+    fig.text(middle, 0.2 / height, xlabel, ha="center", size=14)
+    fig.text(0.2 / width, (BOTTOM + lines * (HIGH + ABOVE) / 2) / height, ylabel, va="center", rotation=90, size=14)
     return fig
 
 
 def _share_limits(ax, points):
     x, y = np.array([point[2:] for point in points]).T
-    ax.set(xlim=(x.min() / 1.8, x.max() * 1.15), ylim=(y.min() - 0.6, y.max() + 0.8))
+    ax.set(xlim=(x.min() / 2.2, x.max() * 1.15), ylim=(y.min() - 0.6, y.max() + 0.8))
     log_scales(ax, "x")
 
 
@@ -67,7 +67,7 @@ def _plot_frontier(ax, points, frontier, family):
     for who, label, x, y in frontier:
         if label:
             colour = COLORS["accent"] if who == family else COLORS["ink"]
-            named.append((label, x, y, dict(color=colour, weight="bold", size=12.5)))
+            named.append((label, x, y, dict(color=colour, weight="bold", size=14)))
     label_points(ax, named, sides=((-0.8, 0.8), (-1, 0), (0, 1), (0.8, -0.8), (1, 0), (0, -1)))
 
 
@@ -78,7 +78,7 @@ def draw_speeds(families, times, title):
     `title`: the finding, as a headline.
     """
     use_style()
-    fig, ax = plt.subplots(figsize=(10, 6))
+    fig, ax = plt.subplots(figsize=(10, 5.4))
     colours, names = colours_of(families), []
     for name, points in families.items():
         x, speed = np.array([point[1:] for point in points]).T
@@ -87,9 +87,9 @@ def draw_speeds(families, times, title):
         for i, (label, *_) in enumerate(points):
             if label:
                 ax.plot(x[i], y[i], ls="None", marker="o", ms=13, mec=COLORS["ink"], color=colours[name], zorder=5)
-                labels.append((label, x[i], y[i], dict(color=colours[name], weight="bold", size=12)))
+                labels.append((label, x[i], y[i], dict(color=colours[name], weight="bold", size=14)))
         last = x.argmax()
-        names += [(name, x[last], y[last], dict(color=colours[name], weight="bold", size=13)), *labels]
+        names += [(name, x[last], y[last], dict(color=colours[name], weight="bold", size=14)), *labels]
     ax.margins(0.12)
     log_scales(ax, "xy")
     low, high = ax.get_xlim()
@@ -97,10 +97,11 @@ def draw_speeds(families, times, title):
     for i, time in enumerate(times):
         ax.plot([low, high], [low / time, high / time], color=COLORS["muted"], lw=0.9, ls=(0, (4, 3)), marker="")
         right, text = min(high, ceiling * time), f"{time:g} ms" if i else f"equal time: {time:g} ms"
-        look = dict(color=COLORS["muted"], size=11.5, ha="right", va="bottom", textcoords="offset points")
+        look = dict(color=COLORS["muted"], size=13, ha="right", va="bottom", textcoords="offset points")
         ax.annotate(text, (right, right / time), (-16, -14), **look)
     ax.set(xlim=(low, high), ylim=(floor, ceiling))
     ax.set(xlabel="MACs per image (billions, log scale)", ylabel="trillion MACs per second (log scale)")
+    ax.tick_params(labelsize=13)
     write_headline(ax, title)
     fig.draw_without_rendering()  # the layout is final
     label_points(ax, names)

@@ -183,27 +183,31 @@ COLUMN, WIDE_COLUMN = 1.22, 1.36  # least width of a stage's column, and with tw
 SLABS = "A slab is a block's output: √resolution high, √channels thick."
 
 
-def draw_network(variants):
+def draw_network(variants, title=None):
     """Draws one network stage by stage, or several on one scale.
 
     Width, depth and resolution are the thickness, the number and the height of the slabs.
     `variants`: a name or a Scale; or a dict of caption -> name or Scale, for several.
-    Every slab is one block's output, sqrt(resolution) high and sqrt(channels) thick.
+    Every slab is one block's output, sqrt(resolution) high and sqrt(channels) thick. `title`: the finding that several
+    show, as a headline.
     """
     if isinstance(variants, dict):
-        return _draw_side_by_side({caption: plan(variant) for caption, variant in variants.items()})
+        return _draw_side_by_side({caption: plan(variant) for caption, variant in variants.items()}, title)
     return _draw_stages(plan(variants), variants.capitalize() if isinstance(variants, str) else "")
 
 
-def _draw_side_by_side(networks):
+def _draw_side_by_side(networks, title):
     unit, centres = fit_stacks(networks.values(), WIDTH)
     tallest = max(_tallest(network) for network in networks.values()) * unit
-    fig, ax = canvas.new(WIDTH, tallest + 2.3)
+    letters = 14 if len(networks) < 5 else 12
+    fig, ax = canvas.new(WIDTH, tallest + (2.9 if title else 2.3))
+    if title:
+        ax.text(0.2, tallest + 2.55, title, **canvas.HEADLINE)
     for (caption, network), centre in zip(networks.items(), centres):
         draw_stack(ax, network, centre, 1.98 + tallest / 2, unit)
         ax.text(centre, 1.46, caption, **canvas.CAPTION)
-        canvas.write_lines(ax, centre, 1.16, [*facts(network), f"{short(network.macs)} MACs"], 12)
-    ax.text(0.2, 0.08, SLABS, **canvas.NOTE)
+        canvas.write_lines(ax, centre, 1.16, [*facts(network), f"{short(network.macs)} MACs"], letters)
+    ax.text(0.2, 0.08, SLABS, color=COLORS["muted"], size=letters - 0.5)
     return fig
 
 
@@ -322,13 +326,15 @@ def draw_scaled(scale, caption="scaled"):
     parameters, d w r^2 for activations. The canvas keeps its size, so that the picture of a slider stays in place.
     """
     base, scaled = plan(Scale(1.0, 1.0, 224, baseline=scale.baseline)), plan(scale)
-    fig, ax = canvas.new(11.0, 6.3)
+    fig, ax = canvas.new(11.0, 6.85)
     _draw_pair(ax, {"baseline": base, caption: scaled})
     title = f"width × {scale.width:.2f} · depth × {scale.depth:.2f} · resolution {scale.resolution} px"
-    ax.text(10.7, 6.02, title, size=14, weight="bold", va="center", ha="right")
+    ax.text(10.7, 6.02, title, size=13, color=COLORS["muted"], va="center", ha="right")
 
     width, depth, times = scale.width, scale.depth, scale.resolution / 224
     laws = {"macs": depth * width**2 * times**2, "params": depth * width**2, "activations": depth * width * times**2}
+    promised = f"{scaled.macs / base.macs:.3g} times the MACs; the power law promises {laws['macs']:.3g}"
+    ax.text(0.3, 6.55, promised, **canvas.HEADLINE)
     chart = canvas.axes_in_inches(fig, 1.45, 0.62, 6.5, 1.75, xlim=(0.1, 1000))
     log_scales(chart, "x", ticks=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000))
     for y, (what, law) in enumerate(laws.items()):
@@ -341,7 +347,8 @@ def draw_scaled(scale, caption="scaled"):
         chart.text(1.02, y, text, va="center", size=13, transform=chart.get_yaxis_transform())
     chart.axvline(1, color=COLORS["muted"], lw=1)
     name_rows(chart, COSTS.values())
-    chart.set_xlabel("multiple of the baseline, log scale (bar: counted; tick: power law)", size=12)
+    chart.tick_params(labelsize=13)
+    chart.set_xlabel("multiple of the baseline, log scale (bar: counted; tick: power law)")
     return fig
 
 

@@ -205,6 +205,16 @@ def test_a_note_stands_over_the_higher_of_two_bars():
     check_layout(fig)
 
 
+def test_paired_bars_have_their_numbers_and_a_gap_where_there_is_none():
+    series = {"depth": ([np.nan, 1.7], COLORS["depth"]), "compound": ([5.0, 3.8], COLORS["compound"])}
+    fig = charts.paired_bars(["V1", "B0"], series, "points", "All three win", "{:.1f}")
+    bars = fig.axes[0].patches
+    assert [bar.get_height() for bar in bars[1:]] == [1.7, 5.0, 3.8] and np.isnan(bars[0].get_height())
+    assert [text.get_text() for text in fig.axes[0].texts if text.get_text()] == ["1.7", "5.0", "3.8"]
+    assert headline(fig) == "All three win" and legend(fig) == ["depth", "compound"]
+    check_layout(fig)
+
+
 def test_seeds_shows_every_value_how_many_and_the_interval():
     groups = {"dense": [70.0, 70.5, 71.0], "separable": [69.0, 70.0], "one": [68.0]}
     fig = charts.seeds(groups, "accuracy (%)")

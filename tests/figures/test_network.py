@@ -102,6 +102,13 @@ def test_networks_on_one_scale(variants):
     check_layout(fig)
 
 
+def test_networks_under_a_headline():
+    variants = {"B0": "b0", "depth × 4": Scale(1, 4, 224), "resolution × 2": Scale(1, 1, 448)}
+    fig = drawing.draw_network(variants, "Longer or taller")
+    assert "Longer or taller" in words(fig)
+    check_layout(fig)
+
+
 def test_slabs_are_as_high_and_thick_as_the_legend_says():
     def size(patch):  # of the face that is seen from the side
         return np.ptp(patch.get_xy(), axis=0)
@@ -124,7 +131,7 @@ def test_scaled_shows_counts_laws_and_nothing_overlaps(scale):
     fig = drawing.draw_scaled(scale, "yours")
     base, scaled, shown = plan("b0"), plan(scale), words(fig)
     assert f"{scale.resolution} px · {len(scaled.blocks)} blocks" in shown and "224 px · 16 blocks" in shown
-    assert fig.get_size_inches().tolist() == [11, 6.3], "the picture of a slider stays in place"
+    assert fig.get_size_inches().tolist() == [11, 6.85], "the picture of a slider stays in place"
     heights = [y for patch in fig.axes[0].patches for y in patch.get_xy()[:, 1]]
     assert 3.3 < min(heights) and max(heights) < 6.1, "slabs stand between their names and the edge"
     chart, times = fig.axes[1], scale.resolution / 224
@@ -136,6 +143,8 @@ def test_scaled_shows_counts_laws_and_nothing_overlaps(scale):
         assert f"{short(new)}  =  {new / old:.2f} × baseline" in shown
         box = bar.get_bbox()
         np.testing.assert_allclose(sorted((box.x0, box.x1)), sorted((1, new / old)))
+    law, count = laws[0], scaled.macs / base.macs
+    assert f"{count:.3g} times the MACs; the power law promises {law:.3g}" in shown
     check_layout(fig)
 
 

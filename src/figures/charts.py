@@ -148,13 +148,12 @@ def _draw_roof(ax, ridge, peak, bandwidth):
     ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", rotation=slope, **look)
 
 
-def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None, from_zero=False):
+def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
     """Draws named points, a marker for each family, whose points are joined unless it is among `scattered`.
 
     `families`: dict of name -> list of (label, x, y); an empty label writes nothing. Several `xlabels` make panels side
     by side that share y; then each x is a tuple, a number for each panel. `log`: "x", "y", "xy" or "".
     `title`: the finding, as a headline; families are then named where their lines end, if there is room.
-    `from_zero`: both axes begin at 0.
     """
     use_style()
     xlabels = [xlabels] if isinstance(xlabels, str) else xlabels
@@ -170,8 +169,6 @@ def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None, from_
             look = dict(color=colours[name], marker=marker, ls="None" if name in scattered else "-")
             ax.plot(x, y, label=name, lw=1.4, mec="white", ms=8.5, zorder=4, **look)
         ax.margins(0.1 if title else 0.06)
-        if from_zero:
-            ax.set(xlim=(0, ax.get_xlim()[1]), ylim=(0, ax.get_ylim()[1]))
         log_scales(ax, log)
         ax.set_xlabel(xlabel)
         panels.append(panel)

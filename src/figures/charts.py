@@ -269,11 +269,11 @@ def paired_bars(labels, series, ylabel, title):
 # ---------------------------------------------------------------- images
 
 
-def image_grid(images, titles=None, columns=4, limits=(None, None), headline=None):
+def image_grid(images, titles=None, columns=4, limits=(None, None), headline=None, size=13):
     """Draws images side by side: (height, width, 3), or (height, width) in grey.
 
     `limits`: the values of the darkest and the brightest colour; without them each image has its own range.
-    `headline`: what the images show, over them all.
+    `headline`: what the images show, over them all; `size`: of the titles' letters, in points.
     """
     use_style()
     rows = math.ceil(len(images) / columns)
@@ -285,7 +285,7 @@ def image_grid(images, titles=None, columns=4, limits=(None, None), headline=Non
     for i, (ax, image) in enumerate(zip(axes.flat, images)):
         ax.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
         if titles is not None:
-            ax.set_title(titles[i], size=13, weight="normal", loc="center", pad=5)
+            ax.set_title(titles[i], size=size, weight="normal", loc="center", pad=5)
     if headline:
         fig.set_figheight(fig.get_figheight() + 0.45)
         write_headline_above(fig, headline)

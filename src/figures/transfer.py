@@ -20,13 +20,13 @@ from intervals import wilson
 
 FROZEN, TRAINED = canvas.mix(COLORS["feature"], "white", 0.35), RED
 REGIMES = {  # as data/measured/transfer.csv names them -> colour, and what a reader is told
-    "fine-tuned, batch norm frozen": (RED, "all layers,\nbatch norm frozen"),
+    "fine-tuned, batch norm frozen": (RED, "all layers, norm frozen"),
     "frozen": (NAVY, "head only"),
-    "fine-tuned, batch norm trained": (PURPLE, "all layers,\nbatch norm trained"),
+    "fine-tuned, batch norm trained": (PURPLE, "all layers, norm trained"),
 }
 OPTIMIZERS = {"Adam": dict(marker="o", ls="-", mfc=None), "SGD": dict(marker="s", ls=(0, (4, 2)), mfc="white")}
 WHITE_TO_RED = LinearSegmentedColormap.from_list("errors", ("white", RED))
-LEFT, TEXTS = 3.6, 10.95  # where a network and the names of its classes begin, in inches
+LEFT, TEXTS = 3.3, 10.6  # where a network and the names of its classes begin, in inches
 KERNEL, PLACE = 5, 0.46  # places that a kernel covers, and the side of one in inches
 CELL = 0.42  # inches of a confusion matrix's cell
 
@@ -41,7 +41,7 @@ def draw_steps(network, first, classes, title):
     learning = [conv.weights for conv in network.convs if conv.name >= f"block{first}" and conv is not network.stem]
     opened = head + sum(learning)
     rows = [
-        ("1  Borrow", "trained on a million photos", None, 1000, ["tiger cat", "espresso"]),
+        ("1  Borrow", "from a million photos", None, 1000, ["tiger cat", "espresso"]),
         ("2  New head", f"{head:,} weights learn", "head", len(classes), classes),
         (f"3  Open block {first}", f"{opened:,} weights learn", first, len(classes), classes),
     ]
@@ -49,17 +49,17 @@ def draw_steps(network, first, classes, title):
     ax.text(0.3, 6.35, title, **canvas.HEADLINE)
     for i, (name, facts, free, outputs, names) in enumerate(rows):
         _draw_network(ax, 4.3 - 2.05 * i, network, free, first, name, facts)
-        ax.text(TEXTS, 5.15 - 2.05 * i, f"{outputs:,} names", size=15, weight="bold", va="center")
+        ax.text(TEXTS, 5.15 - 2.05 * i, f"{outputs:,} names", size=16, weight="bold", va="center")
         examples = [textwrap.shorten(example, 13, placeholder="…") for example in names[:2]]
-        look = dict(size=14, color=COLORS["muted"], va="top", linespacing=1.3)
-        ax.text(TEXTS, 4.95 - 2.05 * i, ",\n".join([*examples, "…"]), **look)
+        look = dict(size=15.5, color=COLORS["muted"], va="top", linespacing=1.2)
+        ax.text(TEXTS, 4.95 - 2.05 * i, ",\n".join(examples) + ", …", **look)
     return fig
 
 
 def _draw_network(ax, bottom, network, free, first, name, facts):
     """One row: a column for each block, the smaller its map the shorter, and the head."""
     ax.text(0.3, bottom + 1.0, name, size=19, weight="bold")
-    ax.text(0.3, bottom + 0.78, facts, size=15, color=COLORS["muted"], va="top")
+    ax.text(0.3, bottom + 0.78, facts, size=16.5, color=COLORS["muted"], va="top")
     pieces = [("stem", network.stem.output_size)]
     pieces += [(block.name.removeprefix("block").rstrip("_"), block.project.output_size) for block in network.blocks]
     pieces.append(("top", network.top.output_size))
@@ -68,13 +68,13 @@ def _draw_network(ax, bottom, network, free, first, name, facts):
         is_free = free not in (None, "head") and piece != "stem" and piece >= first
         height = 0.3 + 1.25 * np.sqrt(size / pieces[0][1])
         if is_free:
-            ax.text(x + 0.15, bottom + 0.62 - height / 2, piece, size=13.5, ha="center", va="top", color=TRAINED)
+            ax.text(x + 0.15, bottom + 0.62 - height / 2, piece, size=14.5, ha="center", va="top", color=TRAINED)
         canvas.box(ax, x, bottom + 0.72 - height / 2, 0.3, height, TRAINED if is_free else FROZEN)
         x += 0.36
     canvas.arrow(ax, [(x + 0.02, bottom + 0.72), (x + 0.32, bottom + 0.72)], COLORS["muted"])
     colour = FROZEN if free is None else TRAINED
     canvas.box(ax, x + 0.36, bottom + 0.12, 0.3, 1.2, colour)
-    ax.text(x + 0.51, bottom + 0.02, "head", size=13.5, ha="center", va="top", color=canvas.mix(colour, "black", 0.2))
+    ax.text(x + 0.51, bottom + 0.02, "head", size=15.5, ha="center", va="top", color=canvas.mix(colour, "black", 0.2))
 
 
 def draw_training(stages, title):
@@ -117,10 +117,11 @@ def draw_recall(names, right, counts, title):
     mean = 100 * np.mean([share for share, *_ in shares])
     ax.axvline(mean, color=RED, lw=2, zorder=1)
     name_rows(ax, [f"{name}  ({r:.0f} of {n:.0f})" for _, r, n, name in shares])
+    ax.tick_params(labelsize=14)
     label = f"mean of the classes: {mean:.0f} %"
     ax.text(mean, -0.62, label, color=RED, weight="bold", ha="right" if mean > 60 else "left", va="bottom")
     ax.set(xlim=(-1, 101), ylim=(len(shares) - 0.5, -0.6))
-    ax.set_xlabel("recognised (% of the class; bar: 95 % interval)")
+    ax.set_xlabel("recognised (% of the class; bar: 95 % interval)", size=14)
     write_headline(ax, title, distance=28)
     return fig
 
@@ -132,7 +133,7 @@ def draw_transfer(points, title):
     and each seed as a small dot. What learns is written at the end of Adam's line.
     """
     use_style()
-    fig, ax = plt.subplots(figsize=(11, 6))
+    fig, ax = plt.subplots(figsize=(10.5, 5))
     ends = {}
     for regime, (colour, name) in REGIMES.items():
         for optimizer, look in OPTIMIZERS.items():

@@ -32,7 +32,7 @@ def test_steps_free_the_head_then_what_follows_a_block():
     head = 1280 * 5 + 5
     block = 192 * 1152 + 9 * 1152 + 1152 * 320 + 320 * 1280  # Table 1, without batch norm
     assert f"{head:,} weights learn" in words(fig) and f"{head + block:,} weights learn" in words(fig)
-    assert "5 names" in words(fig) and "a,\nb,\n…" in words(fig)
+    assert "5 names" in words(fig) and "a,\nb, …" in words(fig)
     check_layout(fig)
     assert boxes(transfer.draw_steps(NETWORK, "1a", ["cat"], "Found"), transfer.TRAINED) == 1 + 18
 
@@ -75,7 +75,7 @@ def test_the_study_has_a_look_for_each_setting_and_names_what_learns():
     dots = [line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "."]
     assert dots == [[40, 50], [80, 90], [10], [20]]
     ends = {text.get_text(): text.xy for text in ax.texts}
-    assert ends == {"head only": (224, 85), "all layers,\nbatch norm trained": (32, 10)}
+    assert ends == {"head only": (224, 85), "all layers, norm trained": (32, 10)}
     assert headline(fig) == "Found"
     check_layout(fig)
 

@@ -10,6 +10,7 @@ gates        drawings of squeeze-and-excitation
 fields       receptive fields, drawn on the photo
 charts       lines, points, bars, intervals, images
 frontiers    accuracy against cost, for many networks
+export       two layers folded into one, places for numbers, files to choose from
 machines     a step on many machines; bars with texts beside them
 places       where in a photo the evidence for a name lies
 transfer     transfer learning: what is trained, class by class, sizes, confusions
@@ -47,6 +48,7 @@ from figures.evidence import (
     folded_table,
     readable,
 )
+from figures.export import draw_files, draw_fold, draw_outlier
 from figures.fields import draw_fields
 from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds
 from figures.gates import draw_desk, draw_replaced, draw_rows
@@ -55,4 +57,11 @@ from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.places import draw_difference, draw_places, draw_vote
 from figures.redrawing import sliders
 from figures.style import COLORS, SERIES, show, use_style
-from figures.transfer import draw_recall, draw_steps, draw_training, draw_transfer, folded_study
+from figures.transfer import (
+    draw_padding,
+    draw_recall,
+    draw_steps,
+    draw_training,
+    draw_transfer,
+    folded_study,
+)

@@ -158,13 +158,12 @@ def _draw_roof(ax, ridge, peak, bandwidth):
     ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", rotation=slope, **look)
 
 
-def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None, from_zero=False):
+def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
     """Draws named points, a marker for each family, whose points are joined unless it is among `scattered`.
 
     `families`: dict of name -> list of (label, x, y); an empty label writes nothing. Several `xlabels` make panels side
     by side that share y; then each x is a tuple, a number for each panel. `log`: "x", "y", "xy" or "".
     `title`: the finding, as a headline; families are then named where their lines end, if there is room.
-    `from_zero`: both axes begin at 0.
     """
     use_style()
     xlabels = [xlabels] if isinstance(xlabels, str) else xlabels
@@ -180,8 +179,6 @@ def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None, from_
             look = dict(color=colours[name], marker=marker, ls="None" if name in scattered else "-")
             ax.plot(x, y, label=name, lw=1.4, mec="white", ms=8.5, zorder=4, **look)
         ax.margins(0.1 if title else 0.06)
-        if from_zero:
-            ax.set(xlim=(0, ax.get_xlim()[1]), ylim=(0, ax.get_ylim()[1]))
         log_scales(ax, log)
         ax.set_xlabel(xlabel)
         panels.append(panel)
@@ -297,11 +294,12 @@ def paired_bars(labels, series, ylabel, title, numbers=None, notes=()):
 # ---------------------------------------------------------------- images
 
 
-def image_grid(images, titles=None, columns=4, limits=(None, None), headline=None, side=2.6):
+def image_grid(images, titles=None, columns=4, limits=(None, None), headline=None, side=2.6, size=13):
     """Draws images side by side: (height, width, 3), or (height, width) in grey.
 
     `limits`: the values of the darkest and the brightest colour; without them each image has its own range.
-    `headline`: what the images show, over them all. `side`: the width of each, in inches.
+    `headline`: what the images show, over them all. `side`: the width of each, in inches; `size`: of the titles'
+    letters, in points.
     """
     use_style()
     rows = math.ceil(len(images) / columns)
@@ -313,7 +311,7 @@ def image_grid(images, titles=None, columns=4, limits=(None, None), headline=Non
     for i, (ax, image) in enumerate(zip(axes.flat, images)):
         ax.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
         if titles is not None:
-            ax.set_title(titles[i], size=13, weight="normal", loc="center", pad=5)
+            ax.set_title(titles[i], size=size, weight="normal", loc="center", pad=5)
     if headline:
         fig.set_figheight(fig.get_figheight() + 0.45)
         write_headline_above(fig, headline)

@@ -30,9 +30,10 @@ def draw_places(images, maps, names, title, roles=()):
             if np.max(values) > 0:
                 _frame_place(ax, strongest, np.shape(values), "white")
         role = f"{roles[column]}: " if roles else ""
-        below.set_xlabel(f"{role}“{name}”", size=16 if roles else 20, labelpad=8)
+        below.set_xlabel(f"{role}“{name}”", size=19, labelpad=8)
     bar = fig.colorbar(shown, ax=axes.ravel().tolist(), pad=0.015, aspect=30)
-    bar.set_label("evidence for the name", size=15)
+    bar.set_label("evidence for the name", size=19)
+    bar.ax.tick_params(labelsize=17)
     bar.outline.set_visible(False)
     write_headline(axes[0, 0], title)
     return fig

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,77 +14,90 @@ from matplotlib.ticker import NullLocator
 from datasets import CIFAR10_CLASSES, measured
 from figures import canvas
 from figures.charts import curves
-from figures.labels import write_headline, write_headline_above
+from figures.labels import label_ends, write_headline, write_headline_above
 from figures.style import COLORS, NAVY, PURPLE, RED, name_rows, use_style
 from intervals import wilson
 
 FROZEN, TRAINED = canvas.mix(COLORS["feature"], "white", 0.35), RED
 REGIMES = {  # as data/measured/transfer.csv names them -> colour, and what a reader is told
-    "fine-tuned, batch norm frozen": (RED, "all layers, batch norm frozen"),
+    "fine-tuned, batch norm frozen": (RED, "all layers, norm frozen"),
     "frozen": (NAVY, "head only"),
-    "fine-tuned, batch norm trained": (PURPLE, "all layers, batch norm trained"),
+    "fine-tuned, batch norm trained": (PURPLE, "all layers, norm trained"),
 }
 OPTIMIZERS = {"Adam": dict(marker="o", ls="-", mfc=None), "SGD": dict(marker="s", ls=(0, (4, 2)), mfc="white")}
 WHITE_TO_RED = LinearSegmentedColormap.from_list("errors", ("white", RED))
+LEFT, TEXTS = 3.3, 10.6  # where a network and the names of its classes begin, in inches
+KERNEL, PLACE = 5, 0.46  # places that a kernel covers, and the side of one in inches
 CELL = 0.42  # inches of a confusion matrix's cell
 
 
 def draw_steps(network, first, classes, title):
     """Draws Lite0 three times: as it comes, with a new head, and with the blocks from `first` on set free.
 
-    network: a plan without a top; first: the name of a block, such as "7a"; classes: how many the new head has.
+    network: a plan without a top; first: the name of a block, such as "7a"; classes: the names that the new head knows.
     Grey is frozen, red is trained; the weights that are trained are counted from the plan, without batch norm's.
     """
-    head = (network.top.filters + 1) * classes
+    head = (network.top.filters + 1) * len(classes)
     learning = [conv.weights for conv in network.convs if conv.name >= f"block{first}" and conv is not network.stem]
     opened = head + sum(learning)
     rows = [
-        ("1  Borrow", "trained on a million photos, for 1,000 names", None, 1000),
-        ("2  New head", f"{head:,} weights learn", "head", classes),
-        (f"3  Open block {first}", f"{opened:,} weights learn", first, classes),
+        ("1  Borrow", "from a million photos", None, 1000, ["tiger cat", "espresso"]),
+        ("2  New head", f"{head:,} weights learn", "head", len(classes), classes),
+        (f"3  Open block {first}", f"{opened:,} weights learn", first, len(classes), classes),
     ]
     fig, ax = canvas.new(12.6, 6.7)
     ax.text(0.3, 6.35, title, **canvas.HEADLINE)
-    for i, (name, facts, free, outputs) in enumerate(rows):
-        _draw_network(ax, 4.3 - 2.05 * i, network, free, first, outputs, name, facts)
+    for i, (name, facts, free, outputs, names) in enumerate(rows):
+        _draw_network(ax, 4.3 - 2.05 * i, network, free, first, name, facts)
+        ax.text(TEXTS, 5.15 - 2.05 * i, f"{outputs:,} names", size=16, weight="bold", va="center")
+        examples = [textwrap.shorten(example, 13, placeholder="…") for example in names[:2]]
+        look = dict(size=15.5, color=COLORS["muted"], va="top", linespacing=1.2)
+        ax.text(TEXTS, 4.95 - 2.05 * i, ",\n".join(examples) + ", …", **look)
     return fig
 
 
-def _draw_network(ax, bottom, network, free, first, outputs, name, facts):
-    """One row: a column for each block, as high as its map, and the head."""
+def _draw_network(ax, bottom, network, free, first, name, facts):
+    """One row: a column for each block, the smaller its map the shorter, and the head."""
     ax.text(0.3, bottom + 1.0, name, size=19, weight="bold")
-    ax.text(0.3, bottom + 0.78, facts.replace(", ", ",\n"), size=15, color=COLORS["muted"], va="top")
+    ax.text(0.3, bottom + 0.78, facts, size=16.5, color=COLORS["muted"], va="top")
     pieces = [("stem", network.stem.output_size)]
     pieces += [(block.name.removeprefix("block").rstrip("_"), block.project.output_size) for block in network.blocks]
     pieces.append(("top", network.top.output_size))
-    x = 4.2
+    x = LEFT
     for piece, size in pieces:
         is_free = free not in (None, "head") and piece != "stem" and piece >= first
         height = 0.3 + 1.25 * np.sqrt(size / pieces[0][1])
         if is_free:
-            ax.text(x + 0.15, bottom + 0.62 - height / 2, piece, size=12, ha="center", va="top", color=TRAINED)
+            ax.text(x + 0.15, bottom + 0.62 - height / 2, piece, size=14.5, ha="center", va="top", color=TRAINED)
         canvas.box(ax, x, bottom + 0.72 - height / 2, 0.3, height, TRAINED if is_free else FROZEN)
         x += 0.36
     canvas.arrow(ax, [(x + 0.02, bottom + 0.72), (x + 0.32, bottom + 0.72)], COLORS["muted"])
     colour = FROZEN if free is None else TRAINED
     canvas.box(ax, x + 0.36, bottom + 0.12, 0.3, 1.2, colour)
-    ax.text(x + 0.51, bottom + 0.02, "head", size=12, ha="center", va="top", color=canvas.mix(colour, "black", 0.2))
-    ax.text(x + 0.8, bottom + 0.72, f"{outputs:,}\nnames", size=14, va="center")
+    ax.text(x + 0.51, bottom + 0.02, "head", size=15.5, ha="center", va="top", color=canvas.mix(colour, "black", 0.2))
 
 
 def draw_training(stages, title):
     """Draws accuracy by epoch on training and on validation photos, with a dotted line between two stages.
 
-    stages: for each the two lists of accuracies, training's and validation's, as shares. `title`: the finding.
+    stages: dict of what learns -> the two lists of accuracies, training's and validation's, as shares; `title`: the
+    finding.
     """
-    training = 100 * np.concatenate([seen for seen, _ in stages])
-    validation = 100 * np.concatenate([unseen for _, unseen in stages])
+    training = 100 * np.concatenate([seen for seen, _ in stages.values()])
+    validation = 100 * np.concatenate([unseen for _, unseen in stages.values()])
     epochs = np.arange(1, 1 + len(training))
     lines = {"training": (epochs, training), "validation": (epochs, validation)}
     fig = curves(lines, "epoch", "top-1 (%)", title=title)
-    ends = np.cumsum([len(seen) for seen, _ in stages])
-    for end in ends[:-1]:
-        fig.axes[0].axvline(end + 0.5, color=COLORS["muted"], ls=":", marker="")
+    (ax,) = fig.axes
+    lowest, highest = ax.get_ylim()
+    ax.set_ylim(lowest - 0.12 * (highest - lowest), highest)  # room for the names of the stages
+    start = 0.5
+    for name, (seen, _) in stages.items():
+        if start > 0.5:
+            ax.axvline(start, color=COLORS["muted"], ls=":", marker="")
+        middle = start + len(seen) / 2
+        ax.text(middle, lowest - 0.08 * (highest - lowest), name, ha="center", weight="bold", color=COLORS["muted"])
+        start += len(seen)
     return fig
 
 
@@ -103,53 +117,70 @@ def draw_recall(names, right, counts, title):
     mean = 100 * np.mean([share for share, *_ in shares])
     ax.axvline(mean, color=RED, lw=2, zorder=1)
     name_rows(ax, [f"{name}  ({r:.0f} of {n:.0f})" for _, r, n, name in shares])
+    ax.tick_params(labelsize=14)
     label = f"mean of the classes: {mean:.0f} %"
     ax.text(mean, -0.62, label, color=RED, weight="bold", ha="right" if mean > 60 else "left", va="bottom")
     ax.set(xlim=(-1, 101), ylim=(len(shares) - 0.5, -0.6))
-    ax.set_xlabel("recognised (% of the class; bar: 95 % interval)")
+    ax.set_xlabel("recognised (% of the class; bar: 95 % interval)", size=14)
     write_headline(ax, title, distance=28)
     return fig
 
 
 def draw_transfer(points, title):
-    """Draws test accuracy against image size: a panel for each network, regimes as colours, optimizers as markers.
+    """Draws test accuracy against image size: what learns as colours, optimizers as markers. `title`: the finding.
 
-    points: list of (network, regime, optimizer, pixels, values), values being the top-1 in % of each seed; their mean
-    is drawn, and each seed as a small dot.
+    points: list of (regime, optimizer, pixels, values), values being the top-1 in % of each seed; their mean is drawn,
+    and each seed as a small dot. What learns is written at the end of Adam's line.
     """
     use_style()
-    networks = list(dict.fromkeys(point[0] for point in points))
-    fig, axes = plt.subplots(1, len(networks), figsize=(13, 6.2), sharey=True, squeeze=False)
-    for ax, network in zip(axes.flat, networks):
-        of_network = [point for point in points if point[0] == network]
-        sizes = sorted({pixels for *_, pixels, _ in of_network})
-        _draw_panel(ax, of_network)
-        ax.set(xscale="log", xlim=(26, 275), ylim=(0, 100), xlabel="image size (pixels)")
-        ax.set_xticks(sizes, sizes)
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.text(0.03, 0.975, network.capitalize(), transform=ax.transAxes, size=15, weight="bold", va="top")
-    axes[0, 0].set_ylabel("CIFAR-10 test top-1 (%)")
-    write_headline(axes[0, 0], title)
-    seen, handles = {point[1] for point in points}, []
-    for name, (colour, text) in REGIMES.items():
-        if name in seen:
-            handles.append(plt.Line2D([], [], color=colour, lw=5, label=text))
-    for name, look in OPTIMIZERS.items():
-        handles.append(plt.Line2D([], [], color=COLORS["muted"], label=name, ms=9, **look))
-    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4)
-    return fig
-
-
-def _draw_panel(ax, points):
-    for regime, (colour, _) in REGIMES.items():
+    fig, ax = plt.subplots(figsize=(10.5, 5))
+    ends = {}
+    for regime, (colour, name) in REGIMES.items():
         for optimizer, look in OPTIMIZERS.items():
-            line = sorted((pixels, values) for _, *key, pixels, values in points if key == [regime, optimizer])
+            line = sorted((pixels, values) for *key, pixels, values in points if key == [regime, optimizer])
             if not line:
                 continue
             means = [np.mean(values) for _, values in line]
             ax.plot([pixels for pixels, _ in line], means, color=colour, ms=9, zorder=3, **look)
+            ends.setdefault(name, (line[-1][0], means[-1], colour))
             for pixels, values in line:
                 ax.plot([pixels] * len(values), values, ls="None", marker=".", ms=5, color=colour, alpha=0.6, zorder=2)
+    sizes = sorted({pixels for *_, pixels, _ in points})
+    ax.set(xscale="log", xlim=(28, 250), ylim=(0, 100), xlabel="image size (pixels)", ylabel="test top-1 (%)")
+    ax.set_xticks(sizes, sizes)
+    ax.xaxis.set_minor_locator(NullLocator())
+    write_headline(ax, title)
+    handles = [plt.Line2D([], [], color=COLORS["muted"], label=name, ms=9, **look) for name, look in OPTIMIZERS.items()]
+    ax.legend(handles=handles, loc="lower right")
+    fig.draw_without_rendering()  # the layout is final
+    label_ends(ax, ends)
+    return fig
+
+
+def draw_padding(sides, title):
+    """Draws the middle of a last map under a 5 × 5 kernel, framed: its pixels in grey, the zeros around it as 0.
+
+    sides: dict of pixels of an image -> side of its last map, an odd number; `title`: the finding.
+    """
+    fig, ax = canvas.new(12, 5.2)
+    ax.text(0.3, 4.85, title, **canvas.HEADLINE)
+    for i, (pixels, side) in enumerate(sides.items()):
+        x, y = 2.2 + 3.8 * i, 2.55  # of the middle
+        met = min(side, KERNEL) ** 2
+        for row, column in np.ndindex(side, side):
+            corner = [centre + (place - side / 2) * PLACE for centre, place in ((x, column), (y, row))]
+            canvas.box(ax, *corner, PLACE, PLACE, FROZEN, lw=1.5, ec="white")
+        for row, column in np.ndindex(KERNEL, KERNEL):
+            if max(abs(row - KERNEL // 2), abs(column - KERNEL // 2)) > side / 2:
+                place = [centre + (at - KERNEL // 2) * PLACE for centre, at in ((x, column), (y, row))]
+                ax.text(*place, "0", size=15, color=COLORS["muted"], ha="center", va="center")
+        half = KERNEL / 2 * PLACE
+        canvas.box(ax, x - half, y - half, 2 * half, 2 * half, "none", lw=3.5, ec=COLORS["depthwise"])
+        ax.text(x, 0.45, f"{pixels} px: map {side} × {side}", **canvas.CAPTION)
+        zeros = KERNEL**2 - met
+        text = f"{met} pixel{'s' * (met > 1)}" + (f", {zeros} zeros" if zeros else "")
+        ax.text(x, 0.12, text, size=15, ha="center", color=COLORS["muted"])
+    return fig
 
 
 def draw_confusion(panels, names, title):

@@ -155,14 +155,6 @@ def test_tradeoff_without_room_for_names_keeps_headline_and_legend_apart():
     assert fig.legends[0].get_window_extent().y1 <= fig.axes[0].xaxis.label.get_window_extent().y0
 
 
-def test_tradeoff_from_zero_keeps_every_point_and_name_inside():
-    files = {"here": [("float", 18.6, 17.0), ("a long name at the right", 19.3, 39.0)], "there": [("int8", 5.3, 6.5)]}
-    fig = charts.tradeoff(files, "MB", "ms", scattered=["here"], log="", title="Small", from_zero=True)
-    (ax,) = fig.axes
-    assert ax.get_xlim()[0] == ax.get_ylim()[0] == 0 and ax.get_xlim()[1] > 19.3 and ax.get_ylim()[1] > 39
-    check_layout(fig)
-
-
 def test_roofline_meets_where_memory_and_arithmetic_do():
     points = [("dense", 120, 8e10), ("depthwise", 1.1, 3e9), ("close to it", 1.2, 3.1e9)]
     fig = charts.roofline(points, peak=1e11, bandwidth=4e9, title="Far below")

@@ -9,6 +9,7 @@ matplotlib.use("agg")
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from matplotlib.colors import to_hex, to_rgba
 
 from architecture import plan
@@ -25,22 +26,25 @@ def boxes(fig, colour):
 
 
 def test_steps_free_the_head_then_what_follows_a_block():
-    fig = transfer.draw_steps(NETWORK, "7a", 5, "Found")
+    fig = transfer.draw_steps(NETWORK, "7a", list("abcde"), "Found")
     assert boxes(fig, transfer.TRAINED) == 1 + 3  # a head; a head, the top and block 7a
     assert boxes(fig, transfer.FROZEN) == 3 * 18 + 1 - 2
     head = 1280 * 5 + 5
     block = 192 * 1152 + 9 * 1152 + 1152 * 320 + 320 * 1280  # Table 1, without batch norm
     assert f"{head:,} weights learn" in words(fig) and f"{head + block:,} weights learn" in words(fig)
+    assert "5 names" in words(fig) and "a,\nb, …" in words(fig)
     check_layout(fig)
-    assert boxes(transfer.draw_steps(NETWORK, "1a", 5, "Found"), transfer.TRAINED) == 1 + 18
+    assert boxes(transfer.draw_steps(NETWORK, "1a", ["cat"], "Found"), transfer.TRAINED) == 1 + 18
 
 
 def test_training_goes_on_from_stage_to_stage():
-    fig = transfer.draw_training([([0.5, 0.9], [0.6, 0.8]), ([0.7], [0.85])], "Found")
+    fig = transfer.draw_training({"head": ([0.5, 0.9], [0.6, 0.8]), "block": ([0.7], [0.85])}, "Found")
     training, validation, border = fig.axes[0].lines
     assert np.allclose(training.get_xydata(), [[1, 50], [2, 90], [3, 70]])
     assert np.allclose(validation.get_xydata(), [[1, 60], [2, 80], [3, 85]])
     assert list(border.get_xdata()) == [2.5, 2.5]  # no line after the last stage
+    places = {text.get_text(): text.get_position()[0] for text in fig.axes[0].texts}
+    assert (places["head"], places["block"]) == (1.5, 3)
     assert {"training", "validation"} <= set(words(fig).splitlines()) and headline(fig) == "Found"
     check_layout(fig)
 
@@ -55,23 +59,33 @@ def test_recall_sorts_the_classes_and_draws_their_intervals():
     check_layout(fig)
 
 
-def test_the_study_has_a_panel_for_each_network_and_a_look_for_each_setting():
+def test_the_study_has_a_look_for_each_setting_and_names_what_learns():
     points = [
-        ("lite0", "frozen", "Adam", 224, [80.0, 90.0]),
-        ("lite0", "frozen", "Adam", 32, [40.0, 50.0]),
-        ("lite0", "fine-tuned, batch norm trained", "SGD", 32, [10.0]),
-        ("lite2", "frozen", "SGD", 32, [20.0]),
+        ("frozen", "Adam", 224, [80.0, 90.0]),
+        ("frozen", "Adam", 32, [40.0, 50.0]),
+        ("fine-tuned, batch norm trained", "Adam", 32, [10.0]),
+        ("fine-tuned, batch norm trained", "SGD", 32, [20.0]),
     ]
     fig = transfer.draw_transfer(points, "Found")
-    first, second = fig.axes
-    lines = [line for line in first.lines if line.get_marker() != "."]
-    assert [line.get_xydata().tolist() for line in lines] == [[[32, 45], [224, 85]], [[32, 10]]]
+    (ax,) = fig.axes
+    lines = [line for line in ax.lines if line.get_marker() != "."]
+    assert [line.get_xydata().tolist() for line in lines] == [[[32, 45], [224, 85]], [[32, 10]], [[32, 20]]]
+    assert [line.get_marker() for line in lines] == ["o", "o", "s"]
     assert to_hex(lines[0].get_color()) == to_hex(transfer.REGIMES["frozen"][0])
-    assert (lines[0].get_marker(), second.lines[0].get_marker()) == ("o", "s")
-    dots = [line.get_ydata().tolist() for line in first.lines if line.get_marker() == "."]
-    assert dots == [[40, 50], [80, 90], [10]]
-    legend = [text.get_text() for text in fig.legends[0].get_texts()]
-    assert legend == ["head only", "all layers, batch norm trained", "Adam", "SGD"]
+    dots = [line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "."]
+    assert dots == [[40, 50], [80, 90], [10], [20]]
+    ends = {text.get_text(): text.xy for text in ax.texts}
+    assert ends == {"head only": (224, 85), "all layers, norm trained": (32, 10)}
+    assert headline(fig) == "Found"
+    check_layout(fig)
+
+
+@pytest.mark.parametrize(("side", "zeros"), [(1, 24), (3, 16), (7, 0)])
+def test_padding_counts_the_zeros_that_a_kernel_meets(side, zeros):
+    fig = transfer.draw_padding({32: side}, "Found")
+    assert [text.get_text() for text in fig.axes[0].texts].count("0") == zeros
+    assert boxes(fig, transfer.FROZEN) == side**2
+    assert (f"{zeros} zeros" in words(fig)) == (zeros > 0)
     check_layout(fig)
 
 

@@ -1,0 +1,93 @@
+"""Pictures of a network that leaves the notebook: two layers folded into one, places for numbers, files to choose."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures import canvas
+from figures.labels import write_headline_above
+from figures.style import COLORS, GREEN, NAVY, RED, name_rows, use_style
+
+LAYERS = {"convolution": NAVY, "batch norm": GREEN}
+LEFT, RIGHT = 0.3, 9.6  # of a number line, in inches
+
+
+def draw_fold(start, before, after, title):
+    """Draws a number on its way through layers: `before` in the upper row, `after` in the lower one.
+
+    A row is a list of (layer, what it does, the number that comes out). `title`: the finding.
+    """
+    fig, ax = canvas.new(12, 4.3)
+    ax.text(0.3, 3.95, title, **canvas.HEADLINE)
+    for y, name, row in ((2.5, "before", before), (0.85, "after", after)):
+        ax.text(0.3, y, name, size=17, color=COLORS["muted"], va="center")
+        _write_number(ax, 1.8, y, start)
+        x, step = 1.8, (11.4 - 1.8) / len(row)
+        for layer, deed, number in row:
+            canvas.arrow(ax, [(x + 0.45, y), (x + step - 0.5, y)], COLORS["muted"])
+            middle = x + step / 2
+            canvas.box(ax, middle - 1.45, y - 0.5, 2.9, 1.0, LAYERS[layer], zorder=3)
+            look = dict(color="white", size=16, ha="center", va="center", zorder=4)
+            ax.text(middle, y + 0.2, layer, weight="bold", **look)
+            ax.text(middle, y - 0.2, deed, **look)
+            x += step
+            _write_number(ax, x, y, number)
+    return fig
+
+
+def _write_number(ax, x, y, number):
+    ax.text(x, y, f"{number:g}".replace("-", "−"), size=21, weight="bold", ha="center", va="center")
+
+
+def draw_outlier(numbers, outlier, places, title):
+    """Draws numbers on evenly spaced places, without and with an outlier: each number falls to the nearest place.
+
+    numbers: from 0 up; `places` of them lie between 0 and the largest number, both ends included. `title`: the finding.
+    """
+    fig, ax = canvas.new(12, 4.6)
+    ax.text(LEFT, 4.25, title, **canvas.HEADLINE)
+    scale = (RIGHT - LEFT - 0.2) / outlier
+    for y, shown in ((2.5, numbers), (0.4, [*numbers, outlier])):
+        at = LEFT + 0.1 + scale * np.linspace(0, max(shown), places)
+        used = set()
+        for number in shown:
+            x = LEFT + 0.1 + scale * number
+            nearest = np.abs(at - x).argmin()
+            used.add(nearest)
+            canvas.line(ax, [(x, y + 0.95), (at[nearest], y + 0.24)], COLORS["feature"], lw=1.1)
+            ax.plot(x, y + 1.0, marker="o", ms=9, mec="white", color=RED if number == outlier else NAVY, zorder=3)
+        for i, x in enumerate(at):
+            colour = COLORS["ink"] if i in used else COLORS["line"]
+            ax.plot([x, x], [y, y + 0.22], color=colour, marker="", lw=3.2 if i in used else 2)
+        used.discard(places - 1 if outlier in shown else None)
+        text = f"{len(numbers)} numbers\non {len(used)} places"
+        ax.text(RIGHT + 0.25, y + 0.6, text, size=16, weight="bold", va="center")
+    ax.text(LEFT + 0.1 + scale * outlier, 1.62, "outlier", size=15, weight="bold", color=RED, ha="right")
+    return fig
+
+
+def draw_files(files, panels, title, marked=()):
+    """Draws a row for each file, and a panel of bars for each thing that one would like to be small.
+
+    files: dict of name -> list of values, one for each of `panels`, None where there is none; panels: what each shows.
+    `marked`: names in red. `title`: the finding, as a headline.
+    """
+    use_style()
+    fig, axes = plt.subplots(1, len(panels), figsize=(12, 1.9 + 0.7 * len(files)), sharey=True, squeeze=False)
+    for i, (ax, panel) in enumerate(zip(axes.flat, panels)):
+        largest = max(values[i] for values in files.values() if values[i] is not None)
+        for y, (name, values) in enumerate(files.items()):
+            value = values[i]
+            if value is None:
+                ax.text(0, y, " not published", va="center", size=14, color=COLORS["muted"])
+                continue
+            ax.barh(y, value, height=0.62, color=COLORS["accent" if name in marked else "feature"])
+            text = f"{value:.1f}" if isinstance(value, float) and value < 10 else f"{value:.0f}"
+            ax.annotate(text, (value, y), (6, 0), textcoords="offset points", va="center", size=15, weight="bold")
+        ax.set(xlim=(0, 1.32 * largest), xticks=[])
+        ax.set_title(panel, size=14, weight="normal")
+        ax.spines["bottom"].set_visible(False)
+        name_rows(ax, files)
+    axes[0, 0].tick_params(axis="y", labelsize=15)
+    write_headline_above(fig, title)
+    fig.get_layout_engine().set(h_pad=0.1)
+    return fig

@@ -207,7 +207,7 @@ def draw_wiring(matrices, titles, headline):
     titles: a text for each; headline: what they show.
     """
     use_style()
-    fig, axes = plt.subplots(1, len(matrices), figsize=(2.9 * len(matrices), 3.9), squeeze=False)
+    fig, axes = plt.subplots(1, len(matrices), figsize=(2.9 * len(matrices), 4.4), squeeze=False)
     for ax, matrix, title in zip(axes.flat, matrices, titles):
         inputs, outputs = np.shape(matrix)
         for row, column in np.ndindex(inputs, outputs):

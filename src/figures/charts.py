@@ -158,12 +158,13 @@ def _draw_roof(ax, ridge, peak, bandwidth):
     ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", rotation=slope, **look)
 
 
-def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
+def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None, size=11.5):
     """Draws named points, a marker for each family, whose points are joined unless it is among `scattered`.
 
     `families`: dict of name -> list of (label, x, y); an empty label writes nothing. Several `xlabels` make panels side
     by side that share y; then each x is a tuple, a number for each panel. `log`: "x", "y", "xy" or "".
     `title`: the finding, as a headline; families are then named where their lines end, if there is room.
+    `size`: of the points' labels.
     """
     use_style()
     xlabels = [xlabels] if isinstance(xlabels, str) else xlabels
@@ -187,7 +188,7 @@ def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None):
     legend = fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(families))
     fig.draw_without_rendering()  # the layout is final
     fig.set_layout_engine("none")
-    named = [_name_points(ax, panel, colours, with_families=bool(title)) for ax, panel in zip(axes.flat, panels)]
+    named = [_name_points(ax, panel, colours, size, bool(title)) for ax, panel in zip(axes.flat, panels)]
     if any(named):
         legend.remove()
     return fig
@@ -197,11 +198,11 @@ def _on_panel(points, panel):
     return [(text, x[panel] if isinstance(x, tuple) else x, y) for text, x, y in points]
 
 
-def _name_points(ax, families, colours, with_families):
+def _name_points(ax, families, colours, size, with_families):
     """Writes the points' labels, and if asked the families' names at their ends; returns whether those found room."""
     labels, ends = [], []
     for name, points in families.items():
-        labels += [(*point, dict(color=colours[name], size=11.5)) for point in points if point[0]]
+        labels += [(*point, dict(color=colours[name], size=size)) for point in points if point[0]]
         ends.append((name, *points[-1][1:], dict(color=colours[name], weight="bold")))
     label_points(ax, labels)
     return with_families and label_points(ax, ends, all_or_none=True)

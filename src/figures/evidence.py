@@ -33,15 +33,15 @@ def _draw_claim(ax, left, bottom, claim, first, second, verdict):
     colour = {"✓": COLORS["resolution"], "✗": COLORS["accent"]}.get(verdict, COLORS["muted"])
     canvas.box(ax, left, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, canvas.mix(COLORS["line"], "white", 0.6))
     canvas.box(ax, left, bottom, 0.09, CLAIM_HEIGHT, colour)
-    ax.text(left + 0.3, bottom + CLAIM_HEIGHT - 0.33, claim, size=15, weight="bold", va="center")
+    ax.text(left + 0.3, bottom + CLAIM_HEIGHT - 0.33, claim, size=16, weight="bold", va="center")
     mark = dict(size=24, weight="bold", color=colour, ha="center", va="center")
     ax.text(left + CLAIM_WIDTH - 0.35, bottom + CLAIM_HEIGHT - 0.35, verdict, **mark)
-    against = dict(size=13, color=COLORS["muted"], ha="center", va="center")
+    against = dict(size=15.5, color=COLORS["muted"], ha="center", va="center")
     ax.text(left + CLAIM_WIDTH / 2, bottom + 0.78, "against", **against)
     for (number, where), share in ((first, 0.24), (second, 0.76)):
         x = left + share * CLAIM_WIDTH
-        ax.text(x, bottom + 0.78, number, size=25, weight="bold", ha="center", va="center")
-        ax.text(x, bottom + 0.3, where, size=13, ha="center", va="center")
+        ax.text(x, bottom + 0.78, number, size=26, weight="bold", ha="center", va="center")
+        ax.text(x, bottom + 0.3, where, size=15.5, ha="center", va="center")
 
 
 PANEL, PANEL_GAP, SIDE = 3.95, 0.2, 0.95  # width of a panel, between panels, and the left margin, in inches
@@ -52,7 +52,7 @@ def draw_equal_recipes(panels, arrows, title):
 
     `panels`: dict of recipe -> dict of family -> list of (label, billions of MACs, top-1 in %).
     `arrows`: dict of recipe -> (MACs of the cheaper network, MACs of the other, top-1 of both). `title`: the finding.
-    Of each family the first, the last, the most accurate and the compared network are named.
+    Two families at most. Of each the first, the last, the most accurate and the compared network are named.
     """
     use_style()
     width, height = SIDE + len(panels) * (PANEL + PANEL_GAP), 5.7
@@ -83,7 +83,9 @@ def _draw_lines(ax, families, comparison):
         for point in points:
             if point in (points[0], points[-1]) or point[2] == best or point[1:] == comparison[1:]:
                 labels.append((*point, dict(color=colours[name], size=14.5)))
-        labels.append((name, x[-1], y[-1], dict(color=colours[name], size=15, weight="bold")))
+    for i, (name, sign) in enumerate(zip(families, "●■")):  # in the corner of dear and poor networks, where none lies
+        look = dict(color=colours[name], size=15, weight="bold", ha="right", transform=ax.transAxes)
+        ax.text(0.97, 0.14 - 0.08 * i, f"{sign} {name}", **look)
     _draw_comparison(ax, *comparison)
     label_points(ax, labels)
 
@@ -101,23 +103,24 @@ def _draw_comparison(ax, ours, theirs, top1):
 def draw_ratios(ratios, title, xlabel):
     """Draws how far each of `ratios`, a dict of ruler -> ratio, lies from 1, as bars on a log axis."""
     use_style()
-    fig = plt.figure(figsize=(11, 1.5 + 0.62 * len(ratios)), layout="none")
+    fig = plt.figure(figsize=(11, 1.6 + 0.62 * len(ratios)), layout="none")
     height = fig.get_size_inches()[1]
-    ax = canvas.axes_in_inches(fig, 2.9, 0.75, 7.8, height - 1.45)
+    ax = canvas.axes_in_inches(fig, 1.5, 0.85, 9.3, height - 1.55)
     names = list(ratios)[::-1]
     for place, name in enumerate(names):
         less = ratios[name] < 1
         ax.barh(place, ratios[name] - 1, left=1, height=0.62, color=COLORS["EfficientNet" if less else "muted"])
-        side = dict(ha="right" if less else "left", va="center", weight="bold", textcoords="offset points")
+        side = dict(ha="right" if less else "left", va="center", weight="bold", size=15, textcoords="offset points")
         ax.annotate(f"{ratios[name]:.2f} ×", (ratios[name], place), (-8 if less else 8, 0), **side)
     ax.axvline(1, color=COLORS["ink"], lw=1.4)
     ax.set_yticks(range(len(names)), names)
     ax.set_xlim(min(ratios.values()) / 1.35, max(1.35 * max(ratios.values()), 1.5))
     log_scales(ax, "x", ticks=(0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2))
-    ax.set_xlabel(xlabel)
+    ax.set_xlabel(xlabel, size=14.5)
     ax.grid(False, axis="y")
+    ax.tick_params(labelsize=14.5)
     ax.tick_params(axis="y", length=0)
-    fig.text(0.02, 1 - 0.35 / height, title, size=15, weight="bold", va="center")
+    fig.text(0.02, 1 - 0.35 / height, title, size=17, weight="bold", va="center")
     return fig
 
 
@@ -127,23 +130,23 @@ def draw_winners(winners, colours, title):
     `colours`: dict of how a name begins -> colour, for the families that stand out. `title`: the finding.
     """
     goals = list(next(iter(winners.values())))
-    wide, high, left, foot = 2.15, 0.46, 1.05, 0.15
+    wide, high, left, foot = 2.2, 0.42, 1.0, 0.15
     top = foot + high * len(goals)
-    fig, ax = canvas.new(left + wide * len(winners) + 0.15, top + 1.25)
-    ax.text(0.15, top + 0.95, title, size=17, weight="bold", va="center")
+    fig, ax = canvas.new(left + wide * len(winners) + 0.1, top + 1.15)
+    ax.text(0.15, top + 0.85, title, size=17, weight="bold", va="center")
     for j, (ruler, names) in enumerate(winners.items()):
         x = left + j * wide
-        ax.text(x + wide / 2, top + 0.3, ruler, size=14, weight="bold", ha="center", va="center")
+        ax.text(x + wide / 2, top + 0.25, ruler, size=15, weight="bold", ha="center", va="center")
         for i, goal in enumerate(goals):
             y = foot + i * high
             name = names[goal]
             known = [colour for start, colour in colours.items() if name.startswith(start)]
             colour = known[0] if known else canvas.mix(COLORS["line"], "white", 0.45)
             canvas.box(ax, x, y, wide - 0.06, high - 0.06, colour)
-            style = dict(size=13, ha="center", va="center", color=white_or_ink(colour))
+            style = dict(size=13.2, ha="center", va="center", color=white_or_ink(colour))
             ax.text(x + wide / 2 - 0.03, y + high / 2 - 0.03, name, **style)
     for i, goal in enumerate(goals):
-        ax.text(left - 0.15, foot + (i + 0.5) * high - 0.03, f"≥ {goal} %", size=13.5, ha="right", va="center")
+        ax.text(left - 0.15, foot + (i + 0.5) * high - 0.03, f"≥ {goal} %", size=14, ha="right", va="center")
     return fig
 
 

@@ -1,10 +1,10 @@
-"""Pictures of work that is shared or timed: an all-reduce, and bars with what they stand for written beside them."""
+"""Pictures of work that is shared or timed: an all-reduce, its ring, and bars with what they stand for beside them."""
 
 import matplotlib.pyplot as plt
 
 from figures import canvas
 from figures.labels import write_headline
-from figures.style import COLORS, log_scales, name_rows, use_style
+from figures.style import COLORS, log_scales, name_rows, use_style, white_or_ink
 
 WIDTH, GAP, LEFT = 11.35, 0.25, 0.3  # of the picture, between the devices' columns, and at its sides, in inches
 WORKING, SHARED = COLORS["feature"], COLORS["accent"]  # what a device has for itself, and what all of them have
@@ -50,6 +50,59 @@ def _draw_device(ax, left, wide, name, mine, gradients):
     canvas.box(ax, left, 0.35, wide, 0.72, canvas.mix(SHARED, "white", 0.82))
     step = f"w ← w − rate × {sum(gradients) / images:g}"
     ax.text(middle, 0.71, step, size=15, weight="bold", ha="center", va="center")
+
+
+SIDE, ROW, BETWEEN, NAMES = 0.56, 0.84, 0.44, 1.2  # a piece, a device's row, a gap between rounds, the names, in inches
+
+
+def draw_ring(gradients, title):
+    """Draws a ring all-reduce round by round: the pieces of the gradient that each device holds, red when complete.
+
+    `gradients`: a row for each device, with one number, a piece, for each device. A frame marks what just came.
+    `title`: the finding.
+    """
+    devices = len(gradients)
+    pieces = [[(number, 1) for number in row] for row in gradients]  # each with how many devices are in it
+    step, floor = devices * SIDE + BETWEEN, 0.95
+    top = floor + devices * ROW
+    fig, ax = canvas.new(2 * LEFT + NAMES + (2 * devices - 1) * step - BETWEEN, top + 1.2)
+    ax.text(LEFT, top + 0.85, title, size=18, weight="bold", va="center")
+    rows = [top - device * ROW - SIDE - 0.1 for device in range(devices)]
+    for device, y in enumerate(rows):
+        ax.text(LEFT, y + SIDE / 2, f"device {device + 1}", size=14.5, va="center")
+    came = {}
+    for done in range(2 * devices - 1):
+        left = LEFT + NAMES + done * step
+        ax.text(left + devices * SIDE / 2, top + 0.15, f"round {done}" if done else "start", size=15, **canvas.NAME)
+        for device, y in enumerate(rows):
+            for piece, (number, summed) in enumerate(pieces[device]):
+                _draw_piece(ax, left + piece * SIDE, y, number, summed / devices, came.get(device) == piece)
+        came = _pass_on(pieces, done)
+    for first, text in ((1, "add what comes"), (devices, "copy what comes")):
+        left = LEFT + NAMES + first * step
+        right = left + (devices - 1) * step - BETWEEN
+        ax.plot([left, right], [0.7, 0.7], color=COLORS["ink"], lw=1.4, marker="")
+        ax.text((left + right) / 2, 0.38, text, size=15, ha="center", va="center")
+    return fig
+
+
+def _pass_on(pieces, done):
+    """The next round, after `done` others: each device hands one piece on. Returns a dict of device -> what it got."""
+    devices, came = len(pieces), {}
+    handed = [((giver + 1) % devices, (giver - done) % devices, giver) for giver in range(devices)]
+    for taker, piece, (number, summed) in [(taker, piece, pieces[giver][piece]) for taker, piece, giver in handed]:
+        before, had = pieces[taker][piece] if summed < devices else (0, 0)
+        pieces[taker][piece], came[taker] = (before + number, had + summed), piece
+    return came
+
+
+def _draw_piece(ax, x, y, number, share, came):
+    """A piece's number on its square; `share`: of the devices that are in it. With a frame if it just `came`."""
+    colour = SHARED if share == 1 else canvas.mix(WORKING, "white", 0.35)
+    look = dict(ec=COLORS["ink"], lw=2.6, zorder=3) if came else dict(ec="white", lw=1.5)
+    canvas.box(ax, x, y, SIDE, SIDE, colour, **look)
+    text = dict(size=16, weight="bold", ha="center", va="center", color=white_or_ink(colour), zorder=4)
+    ax.text(x + SIDE / 2, y + SIDE / 2, f"{number:g}", **text)
 
 
 def draw_bars(values, xlabel, title, texts=None, marked=(), ticks=None):

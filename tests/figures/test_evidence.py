@@ -28,7 +28,7 @@ def test_an_arrow_says_the_factor_between_two_networks_of_a_panel():
     fig = evidence.draw_equal_recipes({"old": lines, "new": lines}, {"old": (0.4, 4, 76), "new": (1, 4, 76)}, "Found")
     for ax, factor in zip(fig.axes, ("÷ 10.0", "÷ 4.0"), strict=True):
         texts = [text.get_text() for text in ax.texts]
-        assert factor in texts and {"50", "152", "B0", "B1", "ResNet", "EfficientNet"} < set(texts)
+        assert factor in texts and {"50", "152", "B0", "B1", "● ResNet", "■ EfficientNet"} < set(texts)
         resnet, ours, _ = ax.lines
         assert resnet.get_xydata().tolist() == [[4.0, 76.0], [11.0, 78.0]]
         assert ours.get_color() == COLORS["EfficientNet"]
@@ -40,7 +40,7 @@ def test_of_each_family_the_ends_the_best_and_the_compared_network_are_named():
     theirs = [("18", 2.0, 70.0), ("34", 3.0, 73.0), ("50", 4.0, 76.0), ("101", 8.0, 77.0)]
     fig = evidence.draw_equal_recipes({"a": {"ResNet": theirs, "EfficientNet": ours}}, {"a": (0.4, 4, 76)}, "Found")
     texts = {text.get_text() for text in fig.axes[0].texts} - {""}
-    assert texts == {"a", "÷ 10.0", "ResNet", "EfficientNet", "B0", "B2", "B4", "18", "50", "101"}
+    assert texts == {"a", "÷ 10.0", "● ResNet", "■ EfficientNet", "B0", "B2", "B4", "18", "50", "101"}
     check_layout(fig)
 
 

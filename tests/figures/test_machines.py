@@ -26,6 +26,22 @@ def test_an_all_reduce_ends_at_the_mean_of_all_images(devices, images):
     check_layout(fig)
 
 
+@pytest.mark.parametrize("devices", [3, 4])
+def test_a_ring_ends_with_every_sum_on_every_device(devices):
+    gradients = [[3 * i + 5 * j + i * j for j in range(devices)] for i in range(devices)]
+    fig = machines.draw_ring(gradients, "All get the sums")
+    ax, moments = fig.axes[0], 2 * devices - 1
+    squares = [patch for patch in ax.patches if to_hex(patch.get_facecolor()) == to_hex(COLORS["accent"])]
+    numbers = [text for text in ax.texts if text.get_text().isdigit()]
+    last = [int(text.get_text()) for text in numbers[-(devices**2) :]]
+    assert last == [sum(column) for column in zip(*gradients)] * devices
+    assert len(numbers) == moments * devices**2 == len(ax.patches)
+    assert len(squares) == devices * sum(range(1, devices + 1)), "one complete piece more in each round of copying"
+    framed = [patch for patch in ax.patches if to_hex(patch.get_edgecolor()) == to_hex(COLORS["ink"])]
+    assert len(framed) == devices * (moments - 1), "each device gets one piece a round"
+    check_layout(fig)
+
+
 def test_bars_end_at_their_values_with_texts_beside_them():
     fig = machines.draw_bars({"slow": 134.0, "fast": 15.2}, "time (ms)", "Nine times", {"slow": "134 ms"}, ["slow"])
     slow, fast = fig.axes[0].patches

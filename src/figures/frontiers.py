@@ -110,14 +110,14 @@ def draw_speeds(families, times, title):
 NAME_COLUMNS = 42  # letters of a name in a line
 
 
-def draw_ladder(values, xlabel, title, marked=(), colour=COLORS["accent"], start=None):
+def draw_ladder(values, xlabel, title, marked=(), colour=COLORS["accent"], start=None, row=0.5):
     """Draws one dot for each of `values`, a dict of name -> number, in a row of its own, with the number beside it.
 
     Names in `marked` are drawn hollow. `title`: the finding, as a headline; `start`: where the axis begins, as 0 for
-    shares.
+    shares; `row`: the height of a row, in inches.
     """
     use_style()
-    fig, ax = plt.subplots(figsize=(10, 1.6 + 0.5 * len(values)))
+    fig, ax = plt.subplots(figsize=(10, 1.6 + row * len(values)))
     for i, (name, value) in enumerate(values.items()):
         fill = "white" if name in marked else colour
         ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=colour, mew=2, clip_on=False, zorder=3)

@@ -90,6 +90,22 @@ def test_03_every_version_prints_the_macs_that_its_first_table_contradicts():
     assert printed == dict.fromkeys(["v1", "v3", "v5"], 0.39)
 
 
+def test_03_expand_and_project_have_84_percent_of_a_blocks_macs_and_the_gates_768():
+    first, second = plan("b0").blocks[1:3]
+    assert round(100 * (second.expand.macs + second.project.macs) / second.macs) == 84
+    assert (first.se_reduce.macs + first.se_expand.macs, round(first.macs / 1e6)) == (768, 29)
+
+
+def test_03_mixes_of_blocks_are_two_points_better_than_one_kind_in_the_same_time():
+    rows = published("mnasnet")
+    single = [row for row in rows if row["model"].endswith(" only")]
+    mixes = [row for row in rows if row["model"] in ("MnasNet-A1", "MnasNet-B1 (no SE)")]
+    for mix in mixes:
+        rivals = [row["top1"] for row in single if row["pixel1_ms"] <= mix["pixel1_ms"] + 1]
+        assert mix["top1"] - max(rivals) >= 1.99, mix["model"]
+    assert len(single) == 4 and len(mixes) == 2
+
+
 def test_03_the_last_block_that_can_be_dropped_has_a_rate_of_0175():
     rates = [block.drop_rate for block in plan("b0").blocks if block.skip]
     assert len(rates) == 9 and max(rates) == pytest.approx(0.175)

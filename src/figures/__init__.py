@@ -21,7 +21,7 @@ labels       texts that keep out of each other's way
 Every function returns a matplotlib Figure and leaves showing it to `show`.
 """
 
-from figures.blocks import draw_channels, draw_dropped, draw_sum, draw_versions
+from figures.blocks import draw_channels, draw_dropped, draw_sum, draw_versions, draw_way_back
 from figures.charts import (
     curves,
     draw_accuracy,

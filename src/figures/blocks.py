@@ -7,7 +7,7 @@ from figures import canvas
 from figures.labels import write_headline
 from figures.style import COLORS, RAMP, use_style, white_or_ink
 
-TILE, ROWS, GAP = 0.3, 12, 1.2  # side of a channel's picture, channels in a column, room for an operator; in inches
+TILE, ROWS, GAP = 0.3, 12, 1.45  # side of a channel's picture, channels in a column, room for an operator; in inches
 PIXELS = 28  # side of a channel's picture in a sheet
 EDGE, FOOT, HEAD = 0.3, 0.75, 0.85  # margins of the sheets
 
@@ -27,13 +27,13 @@ def draw_channels(maps, operators, title):
         sheet = canvas.axes_in_inches(fig, left, FOOT, wide, height)
         sheet.imshow(_contact_sheet(image), cmap="gray", vmin=0, vmax=1, aspect="auto")
         sheet.axis("off")
-        ax.text(left + wide / 2, FOOT - 0.3, name, **canvas.CAPTION)
-        ax.text(left + wide / 2, FOOT - 0.6, f"{image.shape[-1]}", ha="center", size=14, color=COLORS["muted"])
+        ax.text(left + wide / 2, FOOT - 0.3, name, **canvas.CAPTION | dict(size=16))
+        ax.text(left + wide / 2, FOOT - 0.6, f"{image.shape[-1]}", ha="center", size=16, color=COLORS["muted"])
         if i < len(operators):
             text, colour = operators[i]
             start = left + wide
             canvas.arrow(ax, [(start + 0.1, middle), (start + GAP - 0.1, middle)], COLORS[colour])
-            style = canvas.NAME | dict(size=12, linespacing=1.25, color=COLORS[colour])
+            style = canvas.NAME | dict(size=15.5, linespacing=1.25, color=COLORS[colour])
             ax.text(start + GAP / 2, middle + 0.15, text, va="bottom", **style)
         left += wide + GAP
     return fig
@@ -84,29 +84,59 @@ def draw_sum(before, correction, after, title):
     return fig
 
 
+def draw_way_back(errors, title):
+    """Draws the error of the way back from a wider layer, and where a block's narrow and wide layers stand on it.
+
+    `errors`: dict of activation -> (widths, errors in %), whose first width is the narrow layer and whose last the wide
+    one. `title`: the finding, as a headline.
+    """
+    use_style()
+    fig, ax = plt.subplots(figsize=(11, 5.4))
+    for (name, (widths, lost)), colour, dash in zip(errors.items(), (COLORS["ink"], COLORS["muted"]), ("-", "--")):
+        ax.plot(widths, lost, color=colour, ls=dash, marker="o", ms=9, mec="white", zorder=3)
+        look = dict(textcoords="offset points", va="center", weight="bold", size=16)
+        ax.annotate(name, (widths[-1], lost[-1]), (14, 0), color=colour, **look)
+    for width, part in ((widths[0], "project"), (widths[-1], "expand")):
+        ax.axvline(width, color=COLORS[part], lw=9, alpha=0.25, marker="", zorder=1)
+        near = dict(ha="left", xytext=(10, -2)) if part == "project" else dict(ha="right", xytext=(-10, -2))
+        text = f"behind {part}:\n{width} channels"
+        look = dict(xycoords=("data", "axes fraction"), textcoords="offset points", va="top", weight="bold", size=16)
+        ax.annotate(text, (width, 1), color=COLORS[part], **near, **look)
+    ax.set(ylim=(0, 90), xticks=widths)
+    ax.set_xlabel(f"channels that carry {widths[0]} numbers", size=16)
+    ax.set_ylabel("error of the way back (%)", size=16)
+    ax.tick_params(labelsize=15)
+    write_headline(ax, title, size=19)
+    return fig
+
+
 def draw_dropped(blocks, ran, title):
     """Draws the drop rate of each Block beside the blocks that ran; `ran`: (blocks, images), 0 where one was dropped.
 
     Bars of blocks without a skip connection are hollow: their rate is not used. `title`: a headline.
     """
     use_style()
-    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.4), sharey=True, width_ratios=[1, 2])
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.6), sharey=True, width_ratios=[1, 2])
     fills = [COLORS["skip"] if block.skip else "white" for block in blocks]
     rates = [100 * block.drop_rate for block in blocks]
     left.barh(range(len(blocks)), rates, color=fills, edgecolor=COLORS["skip"], lw=1.4)
     names = [block.name.removeprefix("block").rstrip("_") for block in blocks]
-    left.set(yticks=range(len(blocks)), yticklabels=names, ylabel="block", xlabel="drop rate (%), hollow: no skip")
+    left.set(yticks=range(len(blocks)), yticklabels=names)
+    left.set_xlabel("drop rate (%), hollow: no skip", size=15)
+    left.set_ylabel("block", size=15)
+    left.tick_params(labelsize=15)
     left.invert_yaxis()
     left.grid(False, axis="y")
     images = ran.shape[1]
     for block, image in np.ndindex(*ran.shape):
         colour = COLORS["line"] if ran[block, image] else COLORS["skip"]
         right.barh(block, 1, left=image, height=1, color=colour, edgecolor="white", lw=1.2)
-    right.set(xlim=(0, images), xlabel=f"{images} images of a batch; filled: the block was dropped for this image")
+    right.set_xlim(0, images)
+    right.set_xlabel(f"{images} images of a batch; filled: the block was dropped", size=15)
     right.grid(False)
     right.tick_params(length=0, labelbottom=False)
     right.spines[:].set_visible(False)
-    write_headline(left, title)
+    write_headline(left, title, size=19)
     return fig
 
 
@@ -126,17 +156,18 @@ def draw_versions(networks, printed, title):
             colour = RAMP(i / (len(parts) - 1))
             ax.barh(-place, macs / 1e6, left=start / 1e6, height=0.6, color=colour, edgecolor="white", lw=1.2)
             if macs > 0.02 * network.macs:
-                look = dict(ha="center", va="center", size=13, weight="bold", color=white_or_ink(colour))
+                look = dict(ha="center", va="center", size=15, weight="bold", color=white_or_ink(colour))
                 ax.text((start + macs / 2) / 1e6, -place, f"{i + 1}", **look)
             start += macs
-        ax.text(max(start, at) / 1e6 + 5, -place, f"{start / 1e6:.0f}", va="center", size=15, weight="bold")
+        ax.text(max(start, at) / 1e6 + 5, -place, f"{start / 1e6:.0f}", va="center", size=17, weight="bold")
     ax.axvline(at / 1e6, color=COLORS["accent"], lw=2, zorder=4)
-    ax.text(at / 1e6 + 5, 0.5, label, color=COLORS["accent"], va="center", weight="bold", size=13)
+    ax.text(at / 1e6 + 5, 0.5, label, color=COLORS["accent"], va="center", weight="bold", size=15)
     ax.set_yticks([-i for i in range(len(networks))], list(networks))
     largest = max(network.macs for network in networks.values())
     ax.set(xlim=(0, 1.1 * largest / 1e6), ylim=(-len(networks) + 0.5, 0.75))
-    ax.set_xlabel("million MACs; the numbers are stages")
+    ax.set_xlabel("million MACs; the numbers are stages", size=15)
+    ax.tick_params(labelsize=15)
     ax.grid(False, axis="y")
     ax.tick_params(axis="y", length=0)
-    write_headline(ax, title)
+    write_headline(ax, title, size=19)
     return fig

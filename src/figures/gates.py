@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import canvas
+from figures.convolution import SIGNED
 from figures.labels import write_headline
 from figures.style import COLORS, HEAT, name_rows, use_style
 
@@ -58,50 +59,63 @@ def _fader(ax, x, bottom, gate):
 
 
 def draw_rows(photos, gates, mean, title):
-    """Draws photos one under the other, beside each its gates in one row of colours, and over them the mean gates.
+    """Draws the mean gates in one row of colours, and under it what each photo's gates add to them.
 
-    photos: (n, height, width, 3), pixels 0 to 255; gates: (n, channels), from 0 to 1; mean: (channels,).
+    photos: (n, height, width, 3), pixels 0 to 255; gates: (n, channels), from 0 to 1; mean: (channels,). Red is louder
+    than the mean, blue is quieter, and white is the mean itself.
     """
-    side, long = 0.85, 8.6
-    height = TITLE + (1 + len(photos)) * (side + 0.08) + 1.0
-    fig, ax = canvas.new(EDGE + side + 0.3 + long + 1.5, height)
+    side, long = 0.8, 9.4
+    left, height = EDGE + side + 0.3, TITLE + (1 + len(photos)) * (side + 0.08) + 0.95
+    fig, ax = canvas.new(left + long + 1.75, height)
     ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
-    for i, values in enumerate([mean, *gates]):
+    for i, values in enumerate([mean, *(gates - mean)]):
         bottom = height - TITLE - (i + 1) * (side + 0.08)
         if i == 0:
             ax.text(EDGE + side / 2, bottom + side / 2, "mean", va="center", **canvas.CAPTION)
         else:
             _picture(fig, EDGE, bottom, side, photos[i - 1])
-        panel = canvas.axes_in_inches(fig, EDGE + side + 0.3, bottom, long, side)
-        row = panel.imshow(values[None], cmap=HEAT, vmin=0.2, vmax=0.8, aspect="auto", interpolation="nearest")
+        colours = dict(cmap=SIGNED, vmin=-0.25, vmax=0.25) if i else dict(cmap=HEAT, vmin=0.2, vmax=0.8)
+        panel = canvas.axes_in_inches(fig, left, bottom, long, side)
+        row = panel.imshow(values[None], aspect="auto", interpolation="nearest", **colours)
         panel.axis("off")
-    ax.text(EDGE + side + 0.3 + long / 2, 0.55, "channels, from the quietest to the loudest", **canvas.CAPTION)
-    scale = canvas.axes_in_inches(fig, EDGE + side + 0.3 + long + 0.3, 1.0, 0.22, height - TITLE - 1.1)
-    bar = fig.colorbar(row, cax=scale, label="gate", extend="both")
-    bar.outline.set_visible(False)
+        if i < 2:
+            foot, label, ticks = (0.95, "photo minus mean", [-0.2, 0, 0.2]) if i else (bottom, "gate", [0.3, 0.7])
+            scale = canvas.axes_in_inches(fig, left + long + 0.3, foot, 0.22, bottom + side - foot)
+            bar = fig.colorbar(row, cax=scale, ticks=ticks)
+            bar.set_label(label, size=15)
+            bar.ax.tick_params(labelsize=14)
+            bar.outline.set_visible(False)
+    ax.text(left + long / 2, 0.4, "channels, from the quietest to the loudest", **canvas.CAPTION)
     return fig
 
 
 def draw_replaced(stored, recomputed, title, guessing=10):
     """Draws top-1 of a network with other gates, a row for each kind: an arrow from the stored statistics of batch
-    norm to recomputed ones.
+    norm to recomputed ones, which are named where the arrow is longest.
 
     stored, recomputed: dicts of kind -> top-1 in %; guessing: what chance would reach, in %.
     """
     use_style()
-    fig, ax = plt.subplots(figsize=(10, 1.0 * len(stored) + 1.9))
+    fig, ax = plt.subplots(figsize=(11, 1.05 * len(stored) + 1.5))
     name_rows(ax, list(stored))
+    ax.tick_params(labelsize=16)
     ax.axvline(guessing, color=COLORS["muted"], ls=":", marker="")
-    ax.text(guessing, len(stored) - 0.52, " guessing", color=COLORS["muted"], va="bottom")
+    ax.text(guessing, -0.5, " guessing", color=COLORS["muted"], va="top", size=15)
+    longest = max(stored, key=lambda kind: abs(stored[kind] - recomputed[kind]))
     for row, kind in enumerate(stored):
         before, after = stored[kind], recomputed[kind]
         if abs(before - after) > 4:
-            ax.annotate("", (after, row), (before, row), arrowprops=dict(arrowstyle="-|>", color=COLORS["muted"], lw=2))
-        ax.plot(before, row, marker="o", ms=13, mfc="white", mec=COLORS["se"], mew=2.5, zorder=3)
-        ax.plot(after, row, marker="o", ms=13, color=COLORS["se"], zorder=3)
-        ax.annotate(f"{before:.1f}", (before, row), (0, 13), textcoords="offset points", ha="center", size=13)
-        ax.annotate(f"{after:.1f}", (after, row), (0, -24), textcoords="offset points", ha="center", weight="bold")
+            look = dict(arrowstyle="-|>", color=COLORS["muted"], lw=2.5, mutation_scale=22, shrinkB=8)
+            ax.annotate("", (after, row), (before, row), arrowprops=look)
+        ax.plot(before, row, marker="o", ms=15, mfc="white", mec=COLORS["se"], mew=3, zorder=3)
+        ax.plot(after, row, marker="o", ms=15, color=COLORS["se"], zorder=3)
+        names = (" with stored statistics", "with recomputed statistics ") if kind == longest else ("", "")
+        sides = (("left", -7), ("right", 22)) if kind == longest else (("center", 0), ("center", 0))
+        look = dict(textcoords="offset points", size=16, bbox=dict(fc="white", ec="none", pad=1))
+        (side, aside), (other, beside) = sides
+        ax.annotate(f"{before:.1f}{names[0]}", (before, row), (aside, 15), ha=side, **look)
+        ax.annotate(f"{names[1]}{after:.1f}", (after, row), (beside, -30), ha=other, weight="bold", **look)
     ax.set_xlim(0, 100)
-    ax.set_xlabel("test top-1 (%)   ○ stored statistics   ● recomputed statistics")
-    write_headline(ax, title)
+    ax.set_xlabel("test top-1 (%)", size=16)
+    write_headline(ax, title, size=19)
     return fig

@@ -71,9 +71,9 @@ def _remove(notes):
         note.remove()
 
 
-def write_headline(ax, title, distance=12):
+def write_headline(ax, title, distance=12, size=15):
     """Writes what a chart found over its left edge, in as many lines as it takes; `distance` from it in points."""
-    ax.set_title("\n".join(textwrap.wrap(title, HEADLINE_COLUMNS)), pad=distance)
+    ax.set_title("\n".join(textwrap.wrap(title, HEADLINE_COLUMNS)), pad=distance, size=size)
 
 
 def write_headline_above(fig, title):

@@ -24,10 +24,11 @@ AXIS, SKIP, FLOOR = 3.62, 5.14, 2.1  # heights of the operators, of the skip con
 GATE, PLUS, LONGEST_GAP = 1.3, 0.85, 2.4  # lengths along the axis: of the gates, of the addition, between two maps
 
 
-def draw_block(block):
+def draw_block(block, title=None):
     """Draws a Block of the plan: feature maps as slabs, operators as arrows, and each operator's share of the cost.
 
-    A slab is log2(resolution) high and sqrt(channels) thick, on the same scale for every block.
+    A slab is log2(resolution) high and sqrt(channels) thick, on the same scale for every block. `title`: the finding,
+    as a headline; else the block's name is one.
     """
     fig, ax = canvas.new(WIDTH, HEIGHT)
     operators = {role: convs[0] for role, convs in _roles(block).items() if role != "se"}
@@ -49,8 +50,9 @@ def draw_block(block):
     _draw_skip(ax, block, start, x, maps)
     _draw_shares(fig, block)
     ratio = first.filters // first.inputs if block.expand else 1
-    kind = f"MBConv{ratio}, {block.depthwise.kernel}×{block.depthwise.kernel}, stage {block.stage} of Table 1"
-    ax.text(EDGE, HEIGHT - 0.4, block.name.rstrip("_"), **canvas.HEADLINE)
+    kind, name = f"MBConv{ratio}, {block.depthwise.kernel}×{block.depthwise.kernel}", block.name.rstrip("_")
+    kind = f"{name}: {kind}" if title else f"{kind}, stage {block.stage} of Table 1"
+    ax.text(EDGE, HEIGHT - 0.4, title or name, **canvas.HEADLINE)
     ax.text(WIDTH - EDGE, HEIGHT - 0.4, kind, ha="right", **canvas.FACTS)
     return fig
 
@@ -382,7 +384,7 @@ def draw_costs(network, title=None):
     fig, axes = plt.subplots(2, len(COSTS), figsize=(13, 6.6), sharey="row", height_ratios=(1, 7))
     for upper, lower, (what, name) in zip(*axes, COSTS.items()):
         rows = _percent_by_row(network, what)
-        upper.set_title(f"{short(getattr(network, what))} {name}", size=15, pad=6)
+        upper.set_title(f"{short(getattr(network, what))} {name}", size=17, pad=6)
         upper.set(xlim=(0, 100), xticks=[])
         upper.spines[:].set_visible(False)
         of_kind = {kind: sum(parts[kind] for parts in rows) for kind in KINDS}
@@ -390,13 +392,16 @@ def draw_costs(network, title=None):
         totals = [sum(parts.values()) for parts in rows]
         for y, (parts, total) in enumerate(zip(rows, totals)):
             draw_bar(lower, y, parts, KINDS)
-            lower.text(total + 0.02 * max(totals), y, f"{total:.1f} %", va="center", size=12)
-        lower.set(xlim=(0, 1.27 * max(totals)), xlabel="share of all (%)")
+            lower.text(total + 0.02 * max(totals), y, f"{total:.1f} %", va="center", size=15)
+        lower.set(xlim=(0, 1.3 * max(totals)))
+        lower.set_xlabel("share of all (%)", size=15)
+        lower.tick_params(labelsize=15)
         name_rows(upper, ["all stages (%)"])
+        upper.tick_params(labelsize=14)
         name_rows(lower, [f"stage {row}" for row in range(1, len(rows) + 1)])
     handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in KINDS.values()]
     place = "outside lower center" if title else "outside upper center"
-    fig.legend(handles, KIND_NAMES, loc=place, ncols=len(KINDS), handlelength=1, columnspacing=1.8)
+    fig.legend(handles, KIND_NAMES, loc=place, ncols=len(KINDS), handlelength=1, columnspacing=1.8, fontsize=15)
     if title:
         fig.suptitle(title, x=0.01, ha="left", size=20, weight="bold")
     return fig

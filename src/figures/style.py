@@ -166,8 +166,20 @@ def png(fig, texts=None, photo=False, **options):
     image = Image.open(buffer).convert("RGB")
     if photo:
         palette = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
+        page = Image.fromarray((np.asarray(image) == 255).all(axis=-1))
         image = image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+        _whiten(image, page)
     else:
         image = image.quantize(256, kmeans=1)
     image.save(result, format="png", optimize=True, pnginfo=info)
     return result.getvalue()
+
+
+def _whiten(image, page):
+    """Makes the page of a picture of 256 colours white, where a near white of a photo has taken its place."""
+    colours = np.reshape(image.getpalette(), (-1, 3))
+    lightest = int(colours.min(axis=1).argmax())
+    if page.getbbox():
+        colours[lightest] = 255
+        image.putpalette(colours.ravel().tolist())
+        image.paste(lightest, (0, 0, *image.size), page)

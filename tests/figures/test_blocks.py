@@ -41,6 +41,17 @@ def test_a_sum_is_drawn_on_one_scale():
     check_layout(fig)
 
 
+def test_the_way_back_marks_where_a_block_is_narrow_and_wide():
+    widths = np.array([24, 144])
+    fig = drawing.draw_way_back({"ReLU": (widths, [67, 22]), "swish": (widths, [62, 17])}, "Wider loses less")
+    relu, swish, narrow, wide = fig.axes[0].lines
+    assert relu.get_xydata().tolist() == [[24, 67], [144, 22]] and swish.get_xydata().tolist() == [[24, 62], [144, 17]]
+    for line, text in ((narrow, "behind project:\n24 channels"), (wide, "behind expand:\n144 channels")):
+        assert f"\n{line.get_xdata()[0]} channels" in text and text in words(fig)
+    assert headline(fig) == "Wider loses less"
+    check_layout(fig)
+
+
 def test_only_blocks_with_a_skip_are_filled_and_dropped_cells_are_coloured():
     network, ran = plan("b0"), np.ones((16, 5))
     ran[2, 3] = 0

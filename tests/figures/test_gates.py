@@ -24,11 +24,11 @@ def test_desk_multiplies_each_map_by_its_gate_on_one_scale():
     check_layout(fig)
 
 
-def test_rows_begin_with_the_mean():
+def test_rows_begin_with_the_mean_and_show_what_each_photo_adds():
     gates = np.array([[0.2, 0.8], [0.4, 0.6]])
     fig = draw_rows([PHOTO, PHOTO], gates, gates.mean(0), "Rows")
     rows = [picture[0].tolist() for picture in pictures(fig) if picture.shape == (1, 2)]
-    assert rows == [pytest.approx([0.3, 0.7]), [0.2, 0.8], [0.4, 0.6]]
+    assert rows == [pytest.approx(row) for row in ([0.3, 0.7], [-0.1, 0.1], [0.1, -0.1])]
     assert sum(picture.shape == PHOTO.shape for picture in pictures(fig)) == 2
     assert "mean" in words(fig).splitlines()
     check_layout(fig)
@@ -40,4 +40,5 @@ def test_replaced_leads_from_stored_to_recomputed():
     assert dots == [(88.5, 0), (88.9, 0), (12.1, 1), (81.3, 1)]
     arrows = [note.arrow_patch for note in fig.axes[0].texts if getattr(note, "arrow_patch", None)]
     assert len(arrows) == 1, "only the row that moves"
+    assert "12.1 with stored statistics\nwith recomputed statistics 81.3" in words(fig)
     check_layout(fig)

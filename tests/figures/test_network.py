@@ -48,6 +48,12 @@ def test_block2b_in_numbers():
         assert text in shown
 
 
+def test_a_block_may_have_a_finding_for_a_headline():
+    fig = drawing.draw_block(plan("b0").blocks[2], "Expand and project have 84 % of the MACs")
+    assert {"Expand and project have 84 % of the MACs", "block2b: MBConv6, 3×3"} <= set(words(fig).splitlines())
+    check_layout(fig)
+
+
 def test_reasons_for_no_skip():
     first, second, third = (words(drawing.draw_block(block)) for block in plan("b0").blocks[:3])
     assert "no skip connection: 32 → 16 channels" in first and "MBConv1, 3×3" in first

@@ -169,3 +169,12 @@ def test_a_photo_keeps_its_colours_on_average():
         return np.abs(squares).mean()
 
     assert error(style.png(fig, photo=True)) < error(style.png(fig)) / 2
+
+
+def test_the_page_around_a_pale_photo_stays_white():
+    fig = plt.figure(figsize=(2, 2), layout="none")
+    pale = np.random.default_rng(0).uniform(0.97, 1, (200, 200, 3)) ** [1, 2, 3]
+    fig.add_axes((0.1, 0, 0.9, 1)).imshow(pale)
+    fig.axes[0].axis("off")
+    pixels = np.asarray(Image.open(io.BytesIO(style.png(fig, photo=True))).convert("RGB"))
+    assert (pixels[:, :15] == 255).all()

@@ -2,7 +2,6 @@
 
 import ast
 import dataclasses
-import gc
 import math
 import sys
 from pathlib import Path
@@ -54,14 +53,6 @@ TINY = Baseline(
     std=(127.5,),
 )
 SMALL = Scale(0.25, 0.5, 45)  # every kind of layer, with and without a skip
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _what_is_imported_stays():
-    """Else clear_session, which collects garbage, walks through all of TensorFlow after each test: half of the time."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ def gates(model: keras.Model, images: np.ndarray, batch: int = 100) -> dict[str,
     """
     outputs = {_block(layer): layer.output for layer in model.layers if layer.name.endswith("se_expand")}
     inside = keras.Model(model.input, outputs)
-    parts = [inside(part, training=False) for part in _parts(images, batch)]
+    parts = [inside.predict_on_batch(part) for part in _parts(images, batch)]
     return {block: np.concatenate([part[block] for part in parts])[:, 0, 0] for block in outputs}
 
 
@@ -79,19 +79,29 @@ def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 100) -> ke
     dropout ("precise BN": Wu & Johnson 2021, arXiv:2105.07576, section 3). images: (n, height, width, channels).
     """
 
-    def call(layer, *args, **kwargs):
-        measured = isinstance(layer, layers.BatchNormalization)
-        return layer(*args, **kwargs, training=True) if measured else layer(*args, **kwargs)
+    def copy(layer):
+        kind, settings = type(layer), layer.get_config()
+        if isinstance(layer, layers.BatchNormalization):
+            kind, settings = _OfTheBatch, settings | dict(trainable=True, momentum=0.0)  # keeps the last batch only
+        return kind.from_config(settings)
 
-    observer = with_weights_of(model, keras.models.clone_model(model, call_function=call))
-    norms = [layer for layer in observer.layers if isinstance(layer, layers.BatchNormalization)]
-    for norm in norms:
-        norm.trainable = True  # a frozen one would not look at the batch
-    for count, part in enumerate(_parts(images, batch)):
-        for norm in norms:
-            norm.momentum = count / (count + 1)  # then the moving average is the plain mean over the batches so far
-        observer(part)
+    observer = with_weights_of(model, keras.models.clone_model(model, clone_function=copy))
+    norms = [layer for layer in observer.layers if isinstance(layer, _OfTheBatch)]
+    stored = [value for norm in norms for value in norm.non_trainable_weights]  # a mean and a variance of each
+    found = []
+    for part in _parts(images, batch):
+        observer.predict_on_batch(part)
+        found.append([keras.ops.convert_to_numpy(value) for value in stored])
+    for value, of_batches in zip(stored, zip(*found)):
+        value.assign(np.mean(of_batches, axis=0))
     return with_weights_of(observer, keras.models.clone_model(model))
+
+
+class _OfTheBatch(layers.BatchNormalization):
+    """Batch norm that takes the statistics of the batch, and stores them, in inference too."""
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=True, mask=mask)
 
 
 # ---------------------------------------------------------------- helpers

@@ -147,6 +147,7 @@ def test_where_the_cache_cannot_be_written_the_images_come_all_the_same(site, tm
 
 
 def load_in_child(name, connection):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `pytest &` ignores it, and so would the child
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         connection.send(complete(name))

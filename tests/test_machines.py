@@ -162,6 +162,7 @@ def test_nobody_leaves_the_meeting_before_all_are_there():
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_one_that_waits_can_be_stopped(place):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's `pytest &` has made to be ignored
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):

@@ -20,7 +20,7 @@ from recipe import epoch_order
 
 SCRIPT = Path(train.__file__)
 SETTINGS = "cifar10 --depth 0.5 --epochs 1 --batch 100 --rate 0.05 --every 2".split()
-RANDOM = [*SETTINGS, *"--dropout 0.3 --drop 0.3 --shift 2 --epochs 2 --batch 400".split()]
+RANDOM = [*SETTINGS, *"--dropout 0.3 --drop 0.3 --shift 2 --epochs 2 --batch 400 --size 16".split()]
 PATIENCE = 240  # seconds, on a machine that does other things as well
 
 

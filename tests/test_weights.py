@@ -438,5 +438,5 @@ def test_classify_refuses_wrong_arguments(refuses):
 @pytest.mark.skipif(not (datasets.DATA / "small.npz").exists(), reason="not trained yet")
 def test_the_small_network_is_worth_opening():
     model, (x, y) = weights.small(), datasets.cifar10()[1]
-    guesses = np.asarray(model(x[:500], training=False)).argmax(-1)
-    assert 100 * np.mean(guesses == y[:500]) > 80  # of all 10,000 it knows more; these are 50 of each class
+    guesses = [model.predict_on_batch(part).argmax(-1) for part in np.split(x[:500], 5)]
+    assert 100 * np.mean(np.concatenate(guesses) == y[:500]) > 80  # of all 10,000 it knows more; these are 50 a class

@@ -29,8 +29,9 @@ def test_networks_have_statistics_as_if_trained():
     assert all(np.std(keras.ops.convert_to_numpy(weight)) > 0 for weight in norm.weights)
 
 
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")  # of what `eager` does
 @pytest.mark.parametrize("build", [speed.head, speed.last_blocks])
-def test_training_on_what_is_computed_once_is_timed(build, monkeypatch, capsys):
+def test_training_on_what_is_computed_once_is_timed(build, monkeypatch, capsys, eager):
     monkeypatch.setattr(speed, "SIZE", 32)
     monkeypatch.setattr(speed, "EPOCHS", 2)
     found = build(32, 1)

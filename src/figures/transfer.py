@@ -48,11 +48,11 @@ def draw_steps(network, first, classes, title):
     fig, ax = canvas.new(12.6, 6.7)
     ax.text(0.3, 6.35, title, **canvas.HEADLINE)
     for i, (name, facts, free, outputs, names) in enumerate(rows):
-        _draw_network(ax, 4.3 - 2.05 * i, network, free, first, name, facts)
-        ax.text(TEXTS, 5.15 - 2.05 * i, f"{outputs:,} names", size=16, weight="bold", va="center")
+        _draw_network(ax, 4.35 - 2.05 * i, network, free, first, name, facts)
+        ax.text(TEXTS, 5.2 - 2.05 * i, f"{outputs:,} names", size=16, weight="bold", va="center")
         examples = [textwrap.shorten(example, 13, placeholder="…") for example in names[:2]]
         look = dict(size=15.5, color=COLORS["muted"], va="top", linespacing=1.2)
-        ax.text(TEXTS, 4.95 - 2.05 * i, ",\n".join(examples) + ", …", **look)
+        ax.text(TEXTS, 5.0 - 2.05 * i, ",\n".join(examples) + ", …", **look)
     return fig
 
 

@@ -102,7 +102,7 @@ def draw_way_back(errors, title):
         text = f"behind {part}:\n{width} channels"
         look = dict(xycoords=("data", "axes fraction"), textcoords="offset points", va="top", weight="bold", size=16)
         ax.annotate(text, (width, 1), color=COLORS[part], **near, **look)
-    ax.set(ylim=(0, 90), xticks=widths)
+    ax.set(ylim=(0, 85), xticks=widths)
     ax.set_xlabel(f"channels that carry {widths[0]} numbers", size=16)
     ax.set_ylabel("error of the way back (%)", size=16)
     ax.tick_params(labelsize=15)
@@ -136,7 +136,7 @@ def draw_dropped(blocks, ran, title):
     right.grid(False)
     right.tick_params(length=0, labelbottom=False)
     right.spines[:].set_visible(False)
-    write_headline(left, title, size=19)
+    write_headline(left, title)
     return fig
 
 

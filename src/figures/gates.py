@@ -64,14 +64,15 @@ def draw_rows(photos, gates, mean, title):
     photos: (n, height, width, 3), pixels 0 to 255; gates: (n, channels), from 0 to 1; mean: (channels,). Red is louder
     than the mean, blue is quieter, and white is the mean itself.
     """
-    side, long = 0.8, 9.4
-    left, height = EDGE + side + 0.3, TITLE + (1 + len(photos)) * (side + 0.08) + 0.95
-    fig, ax = canvas.new(left + long + 1.75, height)
+    side, long = 0.64, 9.4
+    left, height = EDGE + side + 0.35, TITLE + (1 + len(photos)) * (side + 0.08) + 0.8
+    fig, ax = canvas.new(left + long + 1.85, height)
     ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
+    caption = canvas.CAPTION | dict(size=17)
     for i, values in enumerate([mean, *(gates - mean)]):
         bottom = height - TITLE - (i + 1) * (side + 0.08)
         if i == 0:
-            ax.text(EDGE + side / 2, bottom + side / 2, "mean", va="center", **canvas.CAPTION)
+            ax.text(EDGE + side / 2, bottom + side / 2, "mean", va="center", **caption)
         else:
             _picture(fig, EDGE, bottom, side, photos[i - 1])
         colours = dict(cmap=SIGNED, vmin=-0.25, vmax=0.25) if i else dict(cmap=HEAT, vmin=0.2, vmax=0.8)
@@ -79,13 +80,13 @@ def draw_rows(photos, gates, mean, title):
         row = panel.imshow(values[None], aspect="auto", interpolation="nearest", **colours)
         panel.axis("off")
         if i < 2:
-            foot, label, ticks = (0.95, "photo minus mean", [-0.2, 0, 0.2]) if i else (bottom, "gate", [0.3, 0.7])
+            foot, label, ticks = (0.8, "change", [-0.2, 0, 0.2]) if i else (bottom, "gate", [0.3, 0.7])
             scale = canvas.axes_in_inches(fig, left + long + 0.3, foot, 0.22, bottom + side - foot)
             bar = fig.colorbar(row, cax=scale, ticks=ticks)
-            bar.set_label(label, size=15)
-            bar.ax.tick_params(labelsize=14)
+            bar.set_label(label, size=17)
+            bar.ax.tick_params(labelsize=16)
             bar.outline.set_visible(False)
-    ax.text(left + long / 2, 0.4, "channels, from the quietest to the loudest", **canvas.CAPTION)
+    ax.text(left + long / 2, 0.35, "channels, from the quietest to the loudest", **caption)
     return fig
 
 

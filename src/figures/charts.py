@@ -287,7 +287,7 @@ def paired_bars(labels, series, ylabel, title, numbers=None, notes=()):
     _enlarge(ax)
     ax.margins(y=0.1)
     ax.grid(False, axis="x")
-    ax.legend(fontsize=15)
+    fig.legend(loc="outside lower center", ncols=len(series), fontsize=15)
     write_headline(ax, title)
     return fig
 

@@ -20,7 +20,7 @@ with native_log_off():
     import keras
     from keras import layers
 
-from arguments import FACTOR, RATE, RATIO, WHOLE, is_number, require, require_fields, require_kind
+from arguments import FACTOR, GROWTH, RATE, RATIO, WHOLE, is_number, require, require_fields, require_kind
 from command import fails_in_one_line
 
 # ---------------------------------------------------------------- Table 1
@@ -128,13 +128,12 @@ def find_scale(variant):
     return VARIANTS[variant]
 
 
-def compound_scale(phi, alpha=1.2, beta=1.1, gamma=1.15, resolution=224):
-    r"""Equation 3: depth $\alpha^\phi$, width $\beta^\phi$, resolution $\gamma^\phi$ times the baseline's."""
+def compound_scale(phi, alpha=1.2, beta=1.1, gamma=1.15):
+    r"""Equation 3: depth $\alpha^\phi$, width $\beta^\phi$, resolution $\gamma^\phi$ times B0's, 224 pixels."""
     require(is_number(phi) and abs(phi) <= 100, "phi", phi, "a number from -100 to 100")
-    require_kind(FACTOR, alpha=alpha, beta=beta, gamma=gamma, resolution=resolution)
-    require(max(alpha, beta, gamma) <= 100, "the largest of alpha, beta, gamma", max(alpha, beta, gamma), "at most 100")
-    alpha, beta, gamma, resolution = map(float, (alpha, beta, gamma, resolution))  # 8-bit numbers would overflow
-    return Scale(width=beta**phi, depth=alpha**phi, resolution=round(resolution * gamma**phi))
+    require_kind(GROWTH, alpha=alpha, beta=beta, gamma=gamma)
+    alpha, beta, gamma = map(float, (alpha, beta, gamma))  # 8-bit numbers would overflow
+    return Scale(width=beta**phi, depth=alpha**phi, resolution=round(224 * gamma**phi))
 
 
 def round_filters(filters, width, divisor=8):
@@ -358,40 +357,40 @@ def convolve(x, conv):
 # ---------------------------------------------------------------- the tables on the screen
 
 
-def _family():
-    rows = ["model  width  depth  resolution  blocks      parameters             MACs"]
+def print_family():
+    """Prints B0 to B7, a line each."""
+    print("model  width  depth  resolution  blocks      parameters             MACs")
     for name in (f"b{i}" for i in range(8)):
         p, s = plan(name), VARIANTS[name]
-        rows.append(f"{name:5} {s.width:6} {s.depth:6} {s.resolution:11} {len(p.blocks):7} {p.params:15,} {p.macs:16,}")
-    return rows
+        print(f"{name:5} {s.width:6} {s.depth:6} {s.resolution:11} {len(p.blocks):7} {p.params:15,} {p.macs:16,}")
 
 
-def _stages(variant):
-    network = plan(variant)
-    rows = ["stage  operator      resolution  channels  layers      parameters             MACs"]
-    rows.append(_row(1, "Conv3x3", network.stem, network.stem, [network.stem], 1))
-    for stage, blocks in zip(network.scale.baseline.stages, network.stages):
+def print_stages(network):
+    """Prints a plan stage by stage, as Table 1 does."""
+    print("stage  operator      resolution  channels  layers      parameters             MACs")
+    _print_row(1, "Conv3x3", network.stem, network.stem, [network.stem], 1)
+    for row, (stage, blocks) in enumerate(zip(network.scale.baseline.stages, network.stages), start=2):
         operator = f"MBConv{stage.expand}, {stage.kernel}x{stage.kernel}"
-        rows.append(_row(len(rows), operator, blocks[0].depthwise, blocks[0].project, blocks, len(blocks)))
-    end = [network.top, network.predictions]
-    rows.append(_row(len(rows), "Conv1x1, Dense", network.top, network.top, end, 1))
-    return rows + [f"total {'':45} {network.params:15,} {network.macs:16,}"]
+        _print_row(row, operator, blocks[0].depthwise, blocks[0].project, blocks, len(blocks))
+    _print_row(row + 1, "Conv1x1, Dense", network.top, network.top, [network.top, network.predictions], 1)
+    print(f"total {'':45} {network.params:15,} {network.macs:16,}")
 
 
-def _row(number, operator, first, last, parts, count):
+def _print_row(number, operator, first, last, parts, count):
     params, macs = sum(part.params for part in parts), sum(part.macs for part in parts)
-    return f"{number:5}  {operator:13} {first.size:10} {last.filters:9} {count:7} {params:15,} {macs:16,}"
+    print(f"{number:5}  {operator:13} {first.size:10} {last.filters:9} {count:7} {params:15,} {macs:16,}")
 
 
 @fails_in_one_line(ValueError)
 def main(arguments):
     """Prints the family, or the network that is named. Returns the exit status."""
     require(len(arguments) < 2, "the command line", " ".join(arguments), "at most one variant")
-    if arguments and arguments[0] in ("-h", "--help"):
-        rows = ["usage: architecture.py [VARIANT]\n", __doc__.strip()]
+    if not arguments:
+        print_family()
+    elif arguments[0] in ("-h", "--help"):
+        print("usage: architecture.py [VARIANT]\n", __doc__.strip(), sep="\n")
     else:
-        rows = _stages(arguments[0].lower()) if arguments else _family()
-    sys.stdout.write("\n".join(rows) + "\n")  # in one piece: `| head -1` may close the pipe after it
+        print_stages(plan(arguments[0].lower()))
     return 0
 
 

@@ -19,6 +19,7 @@ def is_number(value, kind=Real):
 # Kinds of numbers: in words, and as a test. Beyond their limits no network was ever near, and floats overflow.
 WHOLE = "a whole number from 1 to 1,000,000", lambda value: is_number(value, Integral) and 0 < int(value) <= 10**6
 FACTOR = "a number above 0, at most 1,000,000", lambda value: is_number(value) and 0 < value and int(value) <= 10**6
+GROWTH = "a number above 0, at most 100", lambda value: is_number(value) and 0 < value <= 100
 RATIO = "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
 RATE = "a number from 0 up to, not including, 1", lambda value: is_number(value) and 0 <= value < 1
 

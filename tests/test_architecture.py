@@ -5,7 +5,6 @@ import dataclasses
 import math
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -239,8 +238,8 @@ def test_compound_scale_is_equation_3():
     assert (one.depth, one.width, one.resolution) == (1.2, 1.1, round(224 * 1.15))
     zero = architecture.compound_scale(0)
     assert plan(zero) == plan(dataclasses.replace(VARIANTS["b0"]))
-    two = architecture.compound_scale(2, alpha=1.3, beta=1.0, gamma=1.1, resolution=100)
-    assert (two.depth, two.width, two.resolution) == pytest.approx((1.69, 1.0, 121))
+    two = architecture.compound_scale(2, alpha=1.3, beta=1.0, gamma=1.1)
+    assert (two.depth, two.width, two.resolution) == pytest.approx((1.69, 1.0, 271))
 
 
 def test_lite_is_googles():
@@ -427,14 +426,6 @@ def test_the_program_says_how_it_is_called(capsys):
     assert architecture.main(["--help"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("usage:") and "python src/architecture.py b3" in out
-
-
-def test_the_table_is_written_in_one_piece(monkeypatch):
-    """Else `python src/architecture.py | head -1` ends with an error: head closes the pipe after the first line."""
-    pieces = []
-    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=pieces.append, flush=lambda: None))
-    assert architecture.main(["b0"]) == 0
-    assert len(pieces) == 1 and pieces[0].count("\n") == 11
 
 
 def imported(module):

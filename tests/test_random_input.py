@@ -77,7 +77,7 @@ def test_a_scale(field, value):
 
 
 @QUICK
-@given(ODD, ODD, st.sampled_from(["phi", "alpha", "beta", "gamma", "resolution"]))
+@given(ODD, ODD, st.sampled_from(["phi", "alpha", "beta", "gamma"]))
 def test_variants_classes_and_equation_3(variant, value, argument):
     assert answer(plan, variant) is None
     if network := answer(plan, "b0", value):

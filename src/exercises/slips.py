@@ -13,7 +13,7 @@ def slips(source):
         found.append((_replaced(source, match, " = "), "each turn adds to what is there: += and not ="))
     for match in GROUP.finditer(source):
         found.append((_replaced(source, match, match[1]), f"are the brackets of ({match[1]}) missing?"))
-    return [(slip, message) for slip, message in found if _is_new_code(slip, source)]
+    return [(slip, message) for slip, message in found if _is_python(slip)]
 
 
 def _returns_inside_a_loop(source):
@@ -32,14 +32,9 @@ def _replaced(source, match, text):
     return source[: match.start()] + text + source[match.end() :]
 
 
-def _is_new_code(slip, source):
-    """Whether a slip is Python, and another program than the source: not one that differs in a docstring."""
+def _is_python(source):
     try:
-        return _code(slip) != _code(source)
+        ast.parse(source)
     except SyntaxError:
         return False
-
-
-def _code(source):
-    function = ast.parse(source).body[0]
-    return ast.dump(ast.Module(function.body[ast.get_docstring(function) is not None :], []))
+    return True

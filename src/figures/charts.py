@@ -77,11 +77,11 @@ def plot_accuracy(ax, labels, sides, size=canvas.NOTE["size"]):
     label_points(ax, [(*point, canvas.NOTE | dict(size=size)) for point in others])
 
 
-def curves(lines, xlabel, ylabel, measured=None, log="", title=None):
-    """Draws lines, and measured values as markers on them, named in a legend.
+def curves(lines, xlabel, ylabel, measured=None, log="", *, title):
+    """Draws lines, and measured values as markers on them, named where they end, or in a legend if there is no room.
 
     `lines` and `measured`: dicts of name -> (x, y); the same name has the same colour. `log`: "x", "y" or "xy".
-    `title`: the finding, as a headline; the names then stand at the ends of the lines, if there is room.
+    `title`: the finding, as a headline.
     """
     use_style()
     fig, ax = plt.subplots()
@@ -98,9 +98,8 @@ def curves(lines, xlabel, ylabel, measured=None, log="", title=None):
         handles.append(plt.Line2D([], [], color=colours[name], marker=marker, ls=dash))
     ax.set(xlabel=xlabel, ylabel=ylabel)
     log_scales(ax, log)
-    if title:
-        write_headline(ax, title)
-    if len(names) > 1 and not (title and _name_lines(fig, ax, measured | lines, colours)):
+    write_headline(ax, title)
+    if len(names) > 1 and not _name_lines(fig, ax, measured | lines, colours):
         ax.legend(handles, names)
     return fig
 
@@ -115,7 +114,7 @@ def _name_lines(fig, ax, lines, colours):
     return label_ends(ax, ends)
 
 
-def roofline(points, peak, bandwidth, title=""):
+def roofline(points, peak, bandwidth, title):
     """Draws speed against MACs per byte, both log, under the roof min(peak, bandwidth * MACs per byte).
 
     `points`: list of (label, MACs per byte, MACs per second); `peak` is in MACs, `bandwidth` in bytes per second;
@@ -158,63 +157,49 @@ def _draw_roof(ax, ridge, peak, bandwidth):
     ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", rotation=slope, **look)
 
 
-def tradeoff(families, xlabels, ylabel, scattered=(), log="x", title=None, size=11.5):
+def tradeoff(families, xlabel, ylabel, scattered=(), log="x", *, title, size=11.5):
     """Draws named points, a marker for each family, whose points are joined unless it is among `scattered`.
 
-    `families`: dict of name -> list of (label, x, y); an empty label writes nothing. Several `xlabels` make panels side
-    by side that share y; then each x is a tuple, a number for each panel. `log`: "x", "y", "xy" or "".
-    `title`: the finding, as a headline; families are then named where their lines end, if there is room.
+    `families`: dict of name -> list of (label, x, y); an empty label writes nothing. They are named where their lines
+    end, or in a legend if there is no room. `log`: "x", "y", "xy" or "". `title`: the finding, as a headline.
     `size`: of the points' labels.
     """
     use_style()
-    xlabels = [xlabels] if isinstance(xlabels, str) else xlabels
-    width = 10 if len(xlabels) == 1 else 6.3 * len(xlabels)
-    fig, axes = plt.subplots(1, len(xlabels), figsize=(width, 5.8), sharey=True, squeeze=False)
-    axes[0, 0].set_ylabel(ylabel)
+    fig, ax = plt.subplots(figsize=(10, 5.8))
     colours = colours_of(families)
-    panels = []
-    for i, (ax, xlabel) in enumerate(zip(axes.flat, xlabels)):
-        panel = {name: _on_panel(points, i) for name, points in families.items()}
-        for (name, points), marker in zip(panel.items(), itertools.cycle(MARKERS)):
-            _, x, y = zip(*points)
-            look = dict(color=colours[name], marker=marker, ls="None" if name in scattered else "-")
-            ax.plot(x, y, label=name, lw=1.4, mec="white", ms=8.5, zorder=4, **look)
-        ax.margins(0.1 if title else 0.06)
-        log_scales(ax, log)
-        ax.set_xlabel(xlabel)
-        panels.append(panel)
-    if title:
-        write_headline(axes[0, 0], title)
-    legend = fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(families))
+    for (name, points), marker in zip(families.items(), itertools.cycle(MARKERS)):
+        _, x, y = zip(*points)
+        look = dict(color=colours[name], marker=marker, ls="None" if name in scattered else "-")
+        ax.plot(x, y, label=name, lw=1.4, mec="white", ms=8.5, zorder=4, **look)
+    ax.margins(0.1)
+    log_scales(ax, log)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    write_headline(ax, title)
+    legend = fig.legend(loc="outside lower center", ncols=len(families))
     fig.draw_without_rendering()  # the layout is final
     fig.set_layout_engine("none")
-    named = [_name_points(ax, panel, colours, size, bool(title)) for ax, panel in zip(axes.flat, panels)]
-    if any(named):
+    if _name_points(ax, families, colours, size):
         legend.remove()
     return fig
 
 
-def _on_panel(points, panel):
-    return [(text, x[panel] if isinstance(x, tuple) else x, y) for text, x, y in points]
-
-
-def _name_points(ax, families, colours, size, with_families):
-    """Writes the points' labels, and if asked the families' names at their ends; returns whether those found room."""
+def _name_points(ax, families, colours, size):
+    """Writes the points' labels, and the families' names at their ends; returns whether those found room."""
     labels, ends = [], []
     for name, points in families.items():
         labels += [(*point, dict(color=colours[name], size=size)) for point in points if point[0]]
         ends.append((name, *points[-1][1:], dict(color=colours[name], weight="bold")))
     label_points(ax, labels)
-    return with_families and label_points(ax, ends, all_or_none=True)
+    return label_points(ax, ends, all_or_none=True)
 
 
-def shares(bars, colours=None, title=None):
+def shares(bars, colours, title):
     """Draws one bar of 100 % for each of `bars`, a dict of name -> dict of part -> amount, all with the same parts.
 
     `colours`: dict of part -> colour, for parts that COLORS does not know. `title`: the finding, as a headline.
     """
     use_style()
-    palette = COLORS | (colours or {})
+    palette = COLORS | colours
     fig, ax = plt.subplots(figsize=(11, 1.2 + 0.75 * len(bars)))
     for y, parts in enumerate(bars.values()):
         percent = {part: 100 * amount / sum(parts.values()) for part, amount in parts.items()}
@@ -222,12 +207,9 @@ def shares(bars, colours=None, title=None):
     name_rows(ax, bars)
     ax.set(xlim=(0, 100), xlabel="share (%)")
     handles = [Rectangle((0, 0), 1, 1, facecolor=palette[part]) for part in parts]  # the last bar's are those of all
+    write_headline(ax, title, distance=42)
     look = dict(ncols=len(parts), handlelength=1, columnspacing=1.3, borderpad=0)
-    if title:
-        write_headline(ax, title, distance=42)
-        ax.legend(handles, parts, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.6, **look)
-    else:
-        fig.legend(handles, parts, loc="outside upper center", **look)
+    ax.legend(handles, parts, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.6, **look)
     return fig
 
 
@@ -242,7 +224,7 @@ def draw_bar(ax, y, parts, colours, label=None):
         start += value
 
 
-def seeds(groups, xlabel, title=None):
+def seeds(groups, xlabel, title):
     """Draws a dot per seed, and each group's mean with its 95 % t-interval. `groups`: dict of label -> values.
 
     `title`: the finding, as a headline.
@@ -259,8 +241,7 @@ def seeds(groups, xlabel, title=None):
     name_rows(ax, [f"{name}\nn = {len(values)}" for name, values in groups.items()])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(f"{xlabel}   (dots: seeds; bar: mean and 95 % interval)")
-    if title:
-        write_headline(ax, title)
+    write_headline(ax, title)
     return fig
 
 

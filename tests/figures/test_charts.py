@@ -40,12 +40,12 @@ def test_accuracy_plots_the_published_numbers_against_the_macs_of_the_plan():
 @pytest.mark.parametrize("log", ["", "x", "xy"])
 def test_curves_puts_measured_values_in_the_colour_of_their_line(log):
     lines, measured = {"k = 3": ([1, 2], [1, 2])}, {"k = 3": ([1], [1]), "other": ([2], [3])}
-    fig = charts.curves(lines, "size", "cost", measured=measured, log=log)
+    fig = charts.curves(lines, "size", "cost", measured=measured, log=log, title="It rises")
     ax = fig.axes[0]
     line, same, other = ax.lines
     assert line.get_color() == same.get_color() != other.get_color()
     assert [line.get_xydata().tolist() for line in ax.lines] == [[[1, 1], [2, 2]], [[1, 1]], [[2, 3]]]
-    assert legend(fig) == ["k = 3", "other"] and headline(fig) == ""
+    assert {text.get_text() for text in ax.texts} == {"k = 3", "other"} and headline(fig) == "It rises"
     assert [ax.get_xscale() == "log", ax.get_yscale() == "log"] == ["x" in log, "y" in log]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("size", "cost")
     check_layout(fig)
@@ -53,13 +53,15 @@ def test_curves_puts_measured_values_in_the_colour_of_their_line(log):
 
 def test_the_legend_shows_lines_and_markers_as_they_are():
     points = ([1, 2], [1, 2])
-    fig = charts.curves({"both": points, "line": points}, "x", "y", measured={"both": points, "dots": points})
+    names = [f"line {i}" for i in range(9)]  # more than find room at one place
+    fig = charts.curves(
+        {"both": points} | dict.fromkeys(names, points), "x", "y", {"both": points, "dots": points}, title="One line"
+    )
     shown = [(handle.get_linestyle(), handle.get_marker()) for handle in fig.axes[0].get_legend().legend_handles]
-    assert shown == [("-", "o"), ("--", ""), ("None", MARKERS[2])]
+    assert shown[:2] == [("-", "o"), ("--", "")] and shown[-1] == ("None", MARKERS[0])
 
 
 def test_one_curve_needs_no_legend():
-    assert not legend(charts.curves({"only": ([1, 2], [1, 2])}, "x", "y"))
     assert not legend(charts.curves({"only": ([1, 2], [1, 2])}, "x", "y", title="It rises"))
 
 
@@ -105,44 +107,26 @@ def test_names_that_do_not_fit_at_the_ends_stand_in_a_legend():
 # ---------------------------------------------------------------- points
 
 FAMILIES = {
-    "EfficientNet": [("B0", (0.4, 20.0), 77.1), ("B1", (0.7, 30.0), 79.1), ("B7", (38.0, 600.0), 84.3)],
-    "others": [("ResNet50", (3.9, 45.0), 76.0), ("", (0.3, 12.0), 71.3)],
+    "EfficientNet": [("B0", 0.4, 77.1), ("B1", 0.7, 79.1), ("B7", 38.0, 84.3)],
+    "others": [("ResNet50", 3.9, 76.0), ("", 0.3, 71.3)],
 }
 
 
 @pytest.mark.parametrize("log", ["x", "y", "xy", ""])
-def test_tradeoff_shows_each_point_in_each_panel(log):
-    fig = charts.tradeoff(FAMILIES, ["MACs", "time (ms)"], "top-1 (%)", scattered=["others"], log=log)
-    assert len(fig.axes) == 2 and fig.axes[0].get_ylim() == fig.axes[1].get_ylim()
-    for panel, ax in enumerate(fig.axes):
-        for line, points in zip(ax.lines, FAMILIES.values(), strict=True):
-            assert line.get_xydata().tolist() == [[x[panel], y] for _, x, y in points]
-        assert [ax.get_xscale() == "log", ax.get_yscale() == "log"] == ["x" in log, "y" in log]
-        assert {text.get_text() for text in ax.texts} == {"B0", "B1", "B7", "ResNet50"}
-        assert [line.get_linestyle() for line in ax.lines] == ["-", "None"]
-    assert legend(fig) == list(FAMILIES)
-    assert "time (ms)" in words(fig) and words(fig).count("top-1 (%)") == 1
-    written = [any(tick.label1.get_visible() for tick in ax.yaxis.get_major_ticks()) for ax in fig.axes]
-    assert written == [True, False], "panels share y, and the first one says it"
-    check_layout(fig)
-
-
-def test_tradeoff_with_one_panel():
-    fig = charts.tradeoff({"a": [("one", 1, 2)], "b": [("two", 10, 3)]}, "cost", "gain")
-    assert [line.get_xydata().tolist() for line in fig.axes[0].lines] == [[[1, 2]], [[10, 3]]]
-    assert {line.get_marker() for line in fig.axes[0].lines} == set(MARKERS[:2])
-    check_layout(fig)
-
-
-@pytest.mark.parametrize("panels", [["MACs", "time (ms)"], ["MACs"]])
-def test_tradeoff_with_a_headline_names_families_at_their_ends(panels):
-    fig = charts.tradeoff(FAMILIES, panels, "top-1 (%)", title="Fewer MACs, but not less time")
-    assert headline(fig) == "Fewer MACs, but not less time" and not legend(fig)
-    for panel, ax in enumerate(fig.axes):
-        ends = {text.get_text(): text.xy for text in ax.texts}
-        assert ends["EfficientNet"] == ((38.0, 600.0)[panel], 84.3)
-        colours = {text.get_text(): to_hex(text.get_color()) for text in ax.texts}
-        assert colours["EfficientNet"] == COLORS["EfficientNet"].lower() and "others" in colours
+def test_tradeoff_shows_each_point_and_names_families_at_their_ends(log):
+    title = "Fewer MACs for the same accuracy"
+    fig = charts.tradeoff(FAMILIES, "MACs", "top-1 (%)", scattered=["others"], log=log, title=title)
+    (ax,) = fig.axes
+    for line, points in zip(ax.lines, FAMILIES.values(), strict=True):
+        assert line.get_xydata().tolist() == [[x, y] for _, x, y in points]
+    assert {line.get_marker() for line in ax.lines} == set(MARKERS[:2])
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "None"]
+    assert [ax.get_xscale() == "log", ax.get_yscale() == "log"] == ["x" in log, "y" in log]
+    assert (ax.get_xlabel(), ax.get_ylabel(), headline(fig)) == ("MACs", "top-1 (%)", title)
+    assert {text.get_text() for text in ax.texts} == {"B0", "B1", "B7", "ResNet50", *FAMILIES} and not legend(fig)
+    ends = {text.get_text(): text for text in ax.texts}
+    assert ends["EfficientNet"].xy == (38.0, 84.3)
+    assert to_hex(ends["EfficientNet"].get_color()) == COLORS["EfficientNet"].lower()
     check_layout(fig)
 
 
@@ -172,7 +156,7 @@ def test_roofline_meets_where_memory_and_arithmetic_do():
 
 def test_shares_add_up_and_are_legible():
     bars = {"MACs": {"expand": 60, "project": 30, "swish": 0}, "time": {"expand": 1, "project": 1, "swish": 2}}
-    fig = charts.shares(bars, {"swish": COLORS["feature"]})
+    fig = charts.shares(bars, {"swish": COLORS["feature"]}, title="Swish has no MACs")
     ax = fig.axes[0]
     assert [patch.get_width() for patch in ax.patches] == pytest.approx([200 / 3, 100 / 3, 0, 25, 25, 50])
     written = [text for text in ax.texts if text.get_text()]
@@ -182,8 +166,6 @@ def test_shares_add_up_and_are_legible():
     big = [patch for patch in ax.patches if patch.get_width() > 4]
     for text, patch in zip(written, big, strict=True):
         assert contrast(text.get_color(), patch.get_facecolor()) >= 4.5, text.get_text()
-    check_layout(fig)
-    fig = charts.shares(bars, {"swish": COLORS["feature"]}, title="Swish has no MACs")
     assert headline(fig) == "Swish has no MACs"
     check_layout(fig)
 
@@ -209,7 +191,7 @@ def test_paired_bars_have_their_numbers_and_a_gap_where_there_is_none():
 
 def test_seeds_shows_every_value_how_many_and_the_interval():
     groups = {"dense": [70.0, 70.5, 71.0], "separable": [69.0, 70.0], "one": [68.0]}
-    fig = charts.seeds(groups, "accuracy (%)")
+    fig = charts.seeds(groups, "accuracy (%)", "Dense wins")
     labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
     assert labels == ["dense\nn = 3", "separable\nn = 2", "one\nn = 1"]
     lines = [np.atleast_1d(line.get_xdata()).tolist() for line in fig.axes[0].lines]
@@ -220,7 +202,8 @@ def test_seeds_shows_every_value_how_many_and_the_interval():
 
 
 def test_seeds_gives_a_shape_the_same_colour_twice():
-    fig = charts.seeds({"2 ×, minus depth": [1.0, 2], "2 ×, minus width": [1.0, 2], "4 ×, minus depth": [1.0, 2]}, "x")
+    groups = {"2 ×, minus depth": [1.0, 2], "2 ×, minus width": [1.0, 2], "4 ×, minus depth": [1.0, 2]}
+    fig = charts.seeds(groups, "x", "Depth twice")
     assert [line.get_color() for line in fig.axes[0].lines[2::3]] == [COLORS[n] for n in ("depth", "width", "depth")]
 
 

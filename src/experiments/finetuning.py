@@ -56,7 +56,7 @@ HEAD = dict(unfrozen="head", norm="frozen", augmented="yes", optimizer="Adam", e
 
 
 @cache
-def images(full=True):
+def images(full):
     """(training, validation, test): three pairs of images of 32 pixels and labels."""
     (x, y), (x_test, y_test) = cifar10(full=full)
     sizes = (TRAIN, VALIDATION, TEST) if full else (200, 100, 100)

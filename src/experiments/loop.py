@@ -9,8 +9,8 @@ from experiments.table import written
 from recipe import epoch_order, mirror, progress
 
 
-def train(model, pick, labels, test, epochs, seed, batch=128, label=""):
-    """Trains a compiled classifier and tests it after each epoch. Returns a dict: curves in %, last guesses, seconds.
+def train(model, pick, labels, test, epochs, seed, batch, label):
+    """Trains a compiled classifier and tests it after each epoch. Returns a dict: two curves in %, and seconds.
 
     pick(chosen, mirrored) makes the model's input from positions (batch,) in `labels` and from which of them are to be
     mirrored, (batch,); it may augment further. test: (images or features, labels). Batches that are not full are left
@@ -27,11 +27,10 @@ def train(model, pick, labels, test, epochs, seed, batch=128, label=""):
             right.append(float(found["accuracy"]))
             if step % 20 == 0:
                 progress(f"{label}  epoch {epoch + 1}/{epochs}", start, (epoch + (step + 1) / len(order)) / epochs)
-        guesses = guess(model, test[0])
         train_curve.append(100 * float(np.mean(right)))
-        curve.append(100 * float(np.mean(guesses == test[1])))
+        curve.append(100 * float(np.mean(guess(model, test[0]) == test[1])))
         progress(f"{label}  epoch {epoch + 1}/{epochs}  top-1 {curve[-1]:.2f} %", start, (epoch + 1) / epochs)
-    return dict(curve=curve, train_curve=train_curve, guesses=guesses, seconds=time.perf_counter() - start)
+    return dict(curve=curve, train_curve=train_curve, seconds=time.perf_counter() - start)
 
 
 def images_of(x):
@@ -49,9 +48,9 @@ def measures(found):
     )
 
 
-def guess(model, x, batch=100):
+def guess(model, x):
     """The class that the model finds most likely for each input, (n,)."""
-    return in_parts(lambda part: model.predict_on_batch(part).argmax(-1), x, batch)
+    return in_parts(lambda part: model.predict_on_batch(part).argmax(-1), x, 100)
 
 
 def in_parts(run, x, most):

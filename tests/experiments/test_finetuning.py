@@ -24,7 +24,7 @@ def body():
 def tiny(monkeypatch, body):
     """A small random network in place of Lite0, a few images, and nothing kept between tests."""
     monkeypatch.setattr(study, "body_of", lambda resolution: body)
-    monkeypatch.setattr(study, "images", lambda full=True: FEW)
+    monkeypatch.setattr(study, "images", lambda full: FEW)
     monkeypatch.setattr(study, "HEAD_EPOCHS", 2)
     kept = (study.features, study.head, study.classifier)
     for function in kept:

@@ -14,7 +14,7 @@ from pathlib import Path
 from command import fails_in_one_line
 from start import native_log_off
 
-EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export", "speed")
+EXPERIMENTS = ("depthwise", "gates", "scaling", "finetuning", "clocks", "export", "speed", "growth")
 
 
 def protocol(name):

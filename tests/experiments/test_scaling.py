@@ -60,7 +60,7 @@ def test_only_kernels_decay():
 
 
 def test_rates_are_tried_until_the_best_lies_inside(monkeypatch):
-    rows, best_rate = [], 0.4
+    rows, best_rate = [], 3.2
 
     def fill(name, keys, run):
         assert name == "scaling"
@@ -69,8 +69,11 @@ def test_rates_are_tried_until_the_best_lies_inside(monkeypatch):
     monkeypatch.setattr(scaling, "fill", fill)
     monkeypatch.setattr(scaling, "measured", lambda name: rows)
     assert scaling.choose_rate("depth", 2) == best_rate
-    assert [row["rate"] for row in rows] == [0.05, 0.1, 0.2, 0.4, 0.8]
-    best_rate = 0.1
+    assert [row["rate"] for row in rows] == [0.4, 0.8, 1.6, 3.2, 6.4]
+    best_rate = 0.2
+    assert scaling.choose_rate("depth", 2) == best_rate
+    assert [row["rate"] for row in rows] == [0.1, 0.2, 0.4, 0.8, 1.6]
+    best_rate = 0.8
     assert scaling.choose_rate("depth", 2) == best_rate and len(rows) == 3
 
 

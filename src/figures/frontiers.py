@@ -118,20 +118,20 @@ def draw_ladder(values, xlabel, title, marked=(), colour=COLORS["accent"], start
     shares; `row`: the height of a row in inches; `size`: of all letters but the headline's, in points.
     """
     use_style()
-    if size:
-        plt.rcParams.update(dict.fromkeys(["font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize"], size))
     fig, ax = plt.subplots(figsize=(10, 1.6 + row * len(values)))
     for i, (name, value) in enumerate(values.items()):
         fill = "white" if name in marked else colour
         ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=colour, mew=2, clip_on=False, zorder=3)
-        beside = dict(textcoords="offset points", va="center", weight="bold")
+        beside = dict(textcoords="offset points", va="center", weight="bold", size=size)
         ax.annotate(f"{value:.1f}", (value, -i), (12, 0), color=colour, **beside)
     ax.set_yticks([-i for i in range(len(values))], [textwrap.fill(name, NAME_COLUMNS) for name in values])
     ax.set_ylim(-len(values) + 0.4, 0.6)
     ax.margins(x=0.15)
     ax.set_xlim(left=start)
     ax.tick_params(axis="y", length=0)
+    if size:
+        ax.tick_params(labelsize=size)
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel(xlabel)
+    ax.set_xlabel(xlabel, size=size)
     write_headline(ax, title)
     return fig

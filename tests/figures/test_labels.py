@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from figures import labels
+from figures.style import use_style
 from picture_layout import check_layout, headline
 
 INK = dict(color="black")
@@ -16,6 +17,7 @@ INK = dict(color="black")
 
 @pytest.fixture
 def ax():
+    use_style()
     fig = plt.figure(figsize=(4, 3), layout="none")
     yield fig.add_axes((0.1, 0.1, 0.8, 0.8), xlim=(0, 10), ylim=(0, 10))
     plt.close(fig)

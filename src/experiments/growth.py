@@ -1,6 +1,6 @@
 """How cost grows with the network and with the batch: time and memory of an answer and of a step of training.
 
-    python src/measure.py growth            writes data/measured/growth.csv, some half an hour on an idle machine
+    python src/measure.py growth            writes data/measured/growth.csv, a quarter of an hour on an idle machine
     python src/measure.py growth --quick    B0 with one image and with two; writes nothing
 
 Protocol, written before the first row
@@ -14,7 +14,6 @@ Protocol, written before the first row
 """
 
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -23,7 +22,7 @@ import keras
 import numpy as np
 
 from architecture import VARIANTS, EfficientNet, plan
-from experiments.clock import quartiles
+from experiments.clock import quartiles, take_turns
 from experiments.table import fill
 from export import fuse, tensorflow_module
 
@@ -59,15 +58,10 @@ def measure(work, name, batch):
     paper, size, start = plan(name), VARIANTS[name].resolution, peak_mb()
     images = np.random.default_rng(0).uniform(0, 255, (batch, size, size, 3)).astype("float32")
     call = dict(answer=answering, training=training)[work](EfficientNet(name), images)
-    for _ in range(2):
-        call()
-    seconds = []
-    for _ in range(CALLS):
-        begin = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - begin)
+    call()
+    (seconds,) = take_turns([call], CALLS, span=0)  # calls once more, uncounted, before the first
     costs = dict(resolution=size, params=paper.params, macs=paper.macs, activations=paper.activations)
-    return costs | quartiles("ms", 1000 * np.array(seconds), 1) | dict(start_mb=start, peak_mb=peak_mb())
+    return costs | quartiles("ms", 1000 * seconds, 1) | dict(start_mb=start, peak_mb=peak_mb())
 
 
 def answering(model, images):

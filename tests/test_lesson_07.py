@@ -24,6 +24,19 @@ def test_predict_costs_nearly_four_compiled_calls_and_everything_thirteen(rows):
     assert sorted(ms.values(), reverse=True)[:3] == list(ms.values())[:3]
 
 
+def test_with_sixteen_photos_predict_still_takes_one_and_a_half_times_as_long():
+    ms = {}
+    for row in measured("export"):
+        if (row["network"], row["batch"]) == ("lite0", 16):
+            ms[row["format"]] = row["ms_median"]
+    assert round(ms["Keras, model.predict"] / ms["Keras"], 1) == 1.5
+
+
+def test_fused_b0_trains_one_point_four_times_as_fast():
+    (step,) = (row for row in measured("speed") if row["work"] == "training step, 224 px, batch 16")
+    assert round(step["ratio_median"], 1) == 1.4
+
+
 def test_one_scale_for_a_layer_costs_fifteen_points_and_one_for_each_channel_nothing_that_shows(rows):
     lost = {}
     for per in ("channel", "layer"):

@@ -46,7 +46,7 @@ def draw_outlier(numbers, outlier, places, title):
     fig, ax = canvas.new(12, 4.6)
     ax.text(LEFT, 4.25, title, **canvas.HEADLINE)
     scale = (RIGHT - LEFT - 0.2) / outlier
-    for y, shown in ((2.5, numbers), (0.4, [*numbers, outlier])):
+    for y, shown in ((2.55, numbers), (0.5, [*numbers, outlier])):
         at = LEFT + 0.1 + scale * np.linspace(0, max(shown), places)
         used = set()
         for number in shown:
@@ -59,8 +59,10 @@ def draw_outlier(numbers, outlier, places, title):
             colour = COLORS["ink"] if i in used else COLORS["line"]
             ax.plot([x, x], [y, y + 0.22], color=colour, marker="", lw=3.2 if i in used else 2)
         used.discard(places - 1 if outlier in shown else None)
-        text = f"{len(numbers)} numbers\non {len(used)} places"
+        text = f"{len(numbers)} numbers\non {len(used)} places\nscale {max(shown) / (places - 1):g}"
         ax.text(RIGHT + 0.25, y + 0.6, text, size=16, weight="bold", va="center")
+        for number in (0, max(numbers), max(shown)):
+            ax.text(LEFT + 0.1 + scale * number, y - 0.08, f"{number:g}", size=15, ha="center", va="top")
     ax.text(LEFT + 0.1 + scale * outlier, 1.62, "outlier", size=15, weight="bold", color=RED, ha="right")
     return fig
 

@@ -67,24 +67,33 @@ def _draw_network(ax, bottom, network, free, first, name, facts):
     for piece, size in pieces:
         is_free = free not in (None, "head") and piece != "stem" and piece >= first
         height = 0.3 + 1.25 * np.sqrt(size / pieces[0][1])
-        if is_free:
-            ax.text(x + 0.15, bottom + 0.62 - height / 2, piece, size=14.5, ha="center", va="top", color=TRAINED)
+        if is_free and piece == "top":
+            ax.text(
+                x - 0.03,
+                bottom + 0.62 - height / 2,
+                f"{first} and top",
+                size=15.5,
+                ha="center",
+                va="top",
+                color=TRAINED,
+            )
         canvas.box(ax, x, bottom + 0.72 - height / 2, 0.3, height, TRAINED if is_free else FROZEN)
         x += 0.36
     canvas.arrow(ax, [(x + 0.02, bottom + 0.72), (x + 0.32, bottom + 0.72)], COLORS["muted"])
     colour = FROZEN if free is None else TRAINED
-    canvas.box(ax, x + 0.36, bottom + 0.12, 0.3, 1.2, colour)
-    ax.text(x + 0.51, bottom + 0.02, "head", size=15.5, ha="center", va="top", color=canvas.mix(colour, "black", 0.2))
+    canvas.box(ax, x + 0.36, bottom + 0.57, 0.3, 0.3, colour)
+    ax.text(
+        x + 0.51, bottom + 0.97, "head", size=15.5, ha="center", va="bottom", color=canvas.mix(colour, "black", 0.2)
+    )
 
 
 def draw_training(stages, title):
     """Draws accuracy by epoch on training and on validation photos, with a dotted line between two stages.
 
-    stages: dict of what learns -> the two lists of accuracies, training's and validation's, as shares; `title`: the
-    finding.
+    stages: dict of what learns -> Keras's history, with "accuracy" and "val_accuracy" as shares; `title`: the finding.
     """
-    training = 100 * np.concatenate([seen for seen, _ in stages.values()])
-    validation = 100 * np.concatenate([unseen for _, unseen in stages.values()])
+    training = 100 * np.concatenate([history["accuracy"] for history in stages.values()])
+    validation = 100 * np.concatenate([history["val_accuracy"] for history in stages.values()])
     epochs = np.arange(1, 1 + len(training))
     lines = {"training": (epochs, training), "validation": (epochs, validation)}
     fig = curves(lines, "epoch", "top-1 (%)", title=title)
@@ -92,12 +101,12 @@ def draw_training(stages, title):
     lowest, highest = ax.get_ylim()
     ax.set_ylim(lowest - 0.12 * (highest - lowest), highest)  # room for the names of the stages
     start = 0.5
-    for name, (seen, _) in stages.items():
+    for name, history in stages.items():
         if start > 0.5:
             ax.axvline(start, color=COLORS["muted"], ls=":", marker="")
-        middle = start + len(seen) / 2
+        middle = start + len(history["accuracy"]) / 2
         ax.text(middle, lowest - 0.08 * (highest - lowest), name, ha="center", weight="bold", color=COLORS["muted"])
-        start += len(seen)
+        start += len(history["accuracy"])
     return fig
 
 
@@ -118,7 +127,7 @@ def draw_recall(names, right, counts, title):
     ax.axvline(mean, color=RED, lw=2, zorder=1)
     name_rows(ax, [f"{name}  ({r:.0f} of {n:.0f})" for _, r, n, name in shares])
     ax.tick_params(labelsize=14)
-    label = f"mean of the classes: {mean:.0f} %"
+    label = f"balanced accuracy: {mean:.0f} %"
     ax.text(mean, -0.62, label, color=RED, weight="bold", ha="right" if mean > 60 else "left", va="bottom")
     ax.set(xlim=(-1, 101), ylim=(len(shares) - 0.5, -0.6))
     ax.set_xlabel("recognised (% of the class; bar: 95 % interval)", size=14)
@@ -154,6 +163,12 @@ def draw_transfer(points, title):
     ax.legend(handles=handles, loc="lower right")
     fig.draw_without_rendering()  # the layout is final
     label_ends(ax, ends)
+    heads = sorted((pixels, np.mean(values)) for *key, pixels, values in points if key == ["frozen", "Adam"])
+    for pixels, mean in heads:
+        last = pixels == sizes[-1]
+        place, side = ((-3, -13), "right") if last else ((9, -4), "left")
+        look = dict(textcoords="offset points", ha=side, va="center", color=NAVY, weight="bold")
+        ax.annotate(f"{mean:.0f}", (pixels, mean), place, **look)
     return fig
 
 

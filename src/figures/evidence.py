@@ -12,11 +12,11 @@ from figures.style import COLORS, MARKERS, colours_of, log_scales, use_style, wh
 CLAIM_WIDTH, CLAIM_HEIGHT, GAP = 6.3, 1.7, 0.2  # of a card, and between cards, in inches
 
 
-def draw_claims(claims, title):
+def draw_claims(claims, title, framed=0):
     """Draws claims as cards, two beside each other. Each is a tuple (claim, first, second, verdict).
 
     `first` and `second` are (number, where it is from), both as text; `verdict` is "✓", "✗", or "?" for an open case.
-    `title`: the finding, as a headline.
+    `title`: the finding, as a headline. The first `framed` cards have a frame: they weigh more than the others.
     """
     rows = math.ceil(len(claims) / 2)
     top = rows * (CLAIM_HEIGHT + GAP) + GAP
@@ -26,6 +26,8 @@ def draw_claims(claims, title):
         left = GAP + (i % 2) * (CLAIM_WIDTH + GAP)
         bottom = GAP + (rows - 1 - i // 2) * (CLAIM_HEIGHT + GAP)
         _draw_claim(ax, left, bottom, *claim)
+        if i < framed:
+            canvas.box(ax, left, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, "none", ec=COLORS["ink"], lw=3)
     return fig
 
 
@@ -69,6 +71,8 @@ def draw_equal_recipes(panels, arrows, title):
         ax.tick_params(axis="y", labelleft=i == 0)
         ax.text(0.03, 0.965, recipe, transform=ax.transAxes, size=15, weight="bold", va="top")
         _draw_lines(ax, families, arrows[recipe])
+        if i == 0:
+            _name_families(ax, families)
     fig.axes[0].set_ylabel("ImageNet top-1 accuracy (%)", size=15)
     fig.text(0.02, 1 - 0.35 / height, title, size=18, weight="bold", va="center")
     return fig
@@ -83,11 +87,16 @@ def _draw_lines(ax, families, comparison):
         for point in points:
             if point in (points[0], points[-1]) or point[2] == best or point[1:] == comparison[1:]:
                 labels.append((*point, dict(color=colours[name], size=14.5)))
-    for i, (name, sign) in enumerate(zip(families, "●■")):  # in the corner of dear and poor networks, where none lies
-        look = dict(color=colours[name], size=15, weight="bold", ha="right", transform=ax.transAxes)
-        ax.text(0.97, 0.14 - 0.08 * i, f"{sign} {name}", **look)
     _draw_comparison(ax, *comparison)
     label_points(ax, labels)
+
+
+def _name_families(ax, families):
+    """Their names in the corner of dear and poor networks, where none lies."""
+    colours = colours_of(families, shared=True)
+    for i, (name, sign) in enumerate(zip(families, "●■")):
+        look = dict(color=colours[name], size=15, weight="bold", ha="right", transform=ax.transAxes)
+        ax.text(0.97, 0.14 - 0.08 * i, f"{sign} {name}", **look)
 
 
 def _draw_comparison(ax, ours, theirs, top1):
@@ -127,13 +136,17 @@ def draw_ratios(ratios, title, xlabel):
 def draw_winners(winners, colours, title):
     """Draws a table of who is cheapest: `winners` is a dict of ruler -> dict of goal in % -> name of a network.
 
-    `colours`: dict of how a name begins -> colour, for the families that stand out. `title`: the finding.
+    `colours`: dict of how a name begins -> colour, for the families that stand out; they are named above the table.
+    `title`: the finding.
     """
     goals = list(next(iter(winners.values())))
     wide, high, left, foot = 2.2, 0.42, 1.0, 0.15
     top = foot + high * len(goals)
     fig, ax = canvas.new(left + wide * len(winners) + 0.1, top + 1.15)
     ax.text(0.15, top + 0.85, title, size=17, weight="bold", va="center")
+    for j, (start, colour) in enumerate(colours.items()):
+        look = dict(size=14.5, weight="bold", color=colour, ha="right", va="center")
+        ax.text(left + wide * (len(winners) - j), top + 0.85, f"■ {start.removesuffix('-B')}", **look)
     for j, (ruler, names) in enumerate(winners.items()):
         x = left + j * wide
         ax.text(x + wide / 2, top + 0.25, ruler, size=15, weight="bold", ha="center", va="center")

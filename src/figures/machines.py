@@ -65,15 +65,15 @@ def draw_ring(gradients, title):
     pieces = [[(number, 1) for number in row] for row in gradients]  # each with how many devices are in it
     step, floor = devices * SIDE + BETWEEN, 0.95
     top = floor + devices * ROW
-    fig, ax = canvas.new(2 * LEFT + NAMES + (2 * devices - 1) * step - BETWEEN, top + 1.2)
-    ax.text(LEFT, top + 0.85, title, size=18, weight="bold", va="center")
+    fig, ax = canvas.new(2 * LEFT + NAMES + (2 * devices - 1) * step - BETWEEN, top + 1.35)
+    ax.text(LEFT, top + 1.0, title, size=18, weight="bold", va="center")
     rows = [top - device * ROW - SIDE - 0.1 for device in range(devices)]
     for device, y in enumerate(rows):
         ax.text(LEFT, y + SIDE / 2, f"device {device + 1}", size=14.5, va="center")
     came = {}
     for done in range(2 * devices - 1):
         left = LEFT + NAMES + done * step
-        ax.text(left + devices * SIDE / 2, top + 0.15, f"round {done}" if done else "start", size=15, **canvas.NAME)
+        ax.text(left + devices * SIDE / 2, top + 0.27, f"round {done}" if done else "start", size=15, **canvas.NAME)
         for device, y in enumerate(rows):
             for piece, (number, summed) in enumerate(pieces[device]):
                 _draw_piece(ax, left + piece * SIDE, y, number, summed / devices, came.get(device) == piece)
@@ -101,6 +101,8 @@ def _draw_piece(ax, x, y, number, share, came):
     colour = SHARED if share == 1 else canvas.mix(WORKING, "white", 0.35)
     look = dict(ec=COLORS["ink"], lw=2.6, zorder=3) if came else dict(ec="white", lw=1.5)
     canvas.box(ax, x, y, SIDE, SIDE, colour, **look)
+    if came:  # the giver holds the same piece, one row above
+        canvas.arrow(ax, [(x + SIDE / 2, y + SIDE + 0.24), (x + SIDE / 2, y + SIDE + 0.02)], COLORS["ink"], lw=2)
     text = dict(size=16, weight="bold", ha="center", va="center", color=white_or_ink(colour), zorder=4)
     ax.text(x + SIDE / 2, y + SIDE / 2, f"{number:g}", **text)
 
@@ -109,16 +111,22 @@ def draw_bars(values, xlabel, title, texts=None, marked=(), ticks=None):
     """Draws a bar for each of `values`, a dict of name -> number, from top to bottom, with its number beside it.
 
     `texts`: dict of name -> what stands there instead of the number. Names in `marked` are drawn in the accent's
-    colour. `ticks` make the axis logarithmic and stand on it. `title`: the finding, as a headline.
+    colour. `ticks` make the axis logarithmic and stand on it; there dots are drawn, because a bar's length would mean
+    nothing. `title`: the finding, as a headline.
     """
     use_style()
     fig, ax = plt.subplots(figsize=(11, 1.5 + 0.62 * len(values)))
-    for y, (name, value) in enumerate(values.items()):
-        ax.barh(y, value, height=0.62, color=COLORS["accent" if name in marked else "feature"])
-        text = (texts or {}).get(name, f"{value:g}")
-        ax.annotate(text, (value, y), (7, 0), textcoords="offset points", va="center", weight="bold")
-    name_rows(ax, values)
     low, high = min(values.values()), max(values.values())
+    for y, (name, value) in enumerate(values.items()):
+        colour = COLORS["accent" if name in marked else "feature"]
+        if ticks:
+            ax.plot([low / 3, value], [y, y], color=COLORS["line"], lw=2, marker="")
+            ax.plot(value, y, marker="o", ms=15, color=colour)
+        else:
+            ax.barh(y, value, height=0.62, color=colour)
+        text = (texts or {}).get(name, f"{value:g}")
+        ax.annotate(text, (value, y), (14 if ticks else 7, 0), textcoords="offset points", va="center", weight="bold")
+    name_rows(ax, values)
     ax.set_xlim((low / 3, high * 12) if ticks else (0, 1.3 * high))
     if ticks:
         log_scales(ax, "x", ticks=ticks)

@@ -113,7 +113,7 @@ def draw_way_back(errors, title):
 def draw_dropped(blocks, ran, title):
     """Draws the drop rate of each Block beside the blocks that ran; `ran`: (blocks, images), 0 where one was dropped.
 
-    Bars of blocks without a skip connection are hollow: their rate is not used. `title`: a headline.
+    Bars of blocks without a skip connection are hollow, their rows stay white: they always run. `title`: a headline.
     """
     use_style()
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.6), sharey=True, width_ratios=[1, 2])
@@ -129,6 +129,8 @@ def draw_dropped(blocks, ran, title):
     left.grid(False, axis="y")
     images = ran.shape[1]
     for block, image in np.ndindex(*ran.shape):
+        if not blocks[block].skip:
+            continue
         colour = COLORS["line"] if ran[block, image] else COLORS["skip"]
         right.barh(block, 1, left=image, height=1, color=colour, edgecolor="white", lw=1.2)
     right.set_xlim(0, images)

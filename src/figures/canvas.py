@@ -19,7 +19,7 @@ HEADLINE = dict(size=20, weight="bold", va="center")
 FACTS = dict(size=14, color=COLORS["muted"], va="center")
 CAPTION = dict(size=15, weight="bold", ha="center")
 NAME = dict(weight="bold", ha="center")
-NOTE = dict(size=11.5, color=COLORS["muted"])
+NOTE = dict(size=13.5, color=COLORS["muted"])
 
 
 def new(width, height):

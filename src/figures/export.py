@@ -61,7 +61,7 @@ def draw_outlier(numbers, outlier, places, title):
         used.discard(places - 1 if outlier in shown else None)
         text = f"{len(numbers)} numbers\non {len(used)} places\nscale {max(shown) / (places - 1):g}"
         ax.text(RIGHT + 0.25, y + 0.6, text, size=16, weight="bold", va="center")
-        for number in (0, max(numbers), max(shown)):
+        for number in {0, max(numbers), max(shown)}:
             ax.text(LEFT + 0.1 + scale * number, y - 0.08, f"{number:g}", size=15, ha="center", va="top")
     ax.text(LEFT + 0.1 + scale * outlier, 1.62, "outlier", size=15, weight="bold", color=RED, ha="right")
     return fig

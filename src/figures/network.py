@@ -51,7 +51,7 @@ def draw_block(block, title=None):
     _draw_shares(fig, block)
     ratio = first.filters // first.inputs if block.expand else 1
     kind, name = f"MBConv{ratio}, {block.depthwise.kernel}×{block.depthwise.kernel}", block.name.rstrip("_")
-    kind = f"{name}: {kind}" if title else f"{kind}, stage {block.stage} of Table 1"
+    kind = f"{name} in stage {block.stage}: {kind}" if title else f"{kind}, stage {block.stage} of Table 1"
     ax.text(EDGE, HEIGHT - 0.4, title or name, **canvas.HEADLINE)
     ax.text(WIDTH - EDGE, HEIGHT - 0.4, kind, ha="right", **canvas.FACTS)
     return fig
@@ -106,7 +106,7 @@ def _draw_map(ax, x, shape, role):
     """Draws the slab of a feature map, (resolution, channels), with its left end at `x`; returns its length."""
     length, (side, thick) = _length(*shape), _face(*shape)
     canvas.slab(ax, x + canvas.LEAN * side / 2, AXIS, side, thick, COLORS[role])
-    ax.text(x + length / 2, AXIS - _top(shape[0]) - 0.13, _text(shape), ha="center", va="top", size=12.5)
+    ax.text(x + length / 2, AXIS - _top(shape[0]) - 0.13, _text(shape), ha="center", va="top", size=13.7)
     return length
 
 
@@ -131,8 +131,8 @@ def _draw_gate(ax, block, x):
     canvas.node(ax, up, AXIS, "x", COLORS["ink"])
     macs, params = _amounts(block, "macs")["se"], _amounts(block, "params")["se"]
     ax.text(centre, FLOOR - 0.44, "squeeze-and-excitation", va="top", **canvas.NAME)
-    ax.text(centre, FLOOR - 0.68, f"{wide} → {narrow} → {wide}", ha="center", va="top", size=12.5)
-    ax.text(centre, FLOOR - 0.9, f"{short(macs)} MACs · {short(params)} params", ha="center", va="top", **canvas.NOTE)
+    ax.text(centre, FLOOR - 0.7, f"{wide} → {narrow} → {wide}", ha="center", va="top", size=13.7)
+    ax.text(centre, FLOOR - 0.95, f"{short(macs)} MACs · {short(params)} params", ha="center", va="top", **canvas.NOTE)
 
 
 def _draw_skip(ax, block, start, end, maps):
@@ -181,7 +181,7 @@ def _share(role, percent):
 # ---------------------------------------------------------------- a network, or several on one scale
 
 THICK, APART, BETWEEN = 0.028, 0.04, 0.36  # of a network's unit: per sqrt(channel), between blocks, between stages
-COLUMN, WIDE_COLUMN = 1.22, 1.36  # least width of a stage's column, and with two digits in its number of blocks
+COLUMN, WIDE_COLUMN = 1.38, 1.39  # least width of a stage's column, and with two digits in its number of blocks
 SLABS = "A slab is a block's output: √resolution high, √channels thick."
 
 
@@ -190,12 +190,12 @@ def draw_network(variants, title=None):
 
     Width, depth and resolution are the thickness, the number and the height of the slabs.
     `variants`: a name or a Scale; or a dict of caption -> name or Scale, for several.
-    Every slab is one block's output, sqrt(resolution) high and sqrt(channels) thick. `title`: the finding that several
-    show, as a headline.
+    Every slab is one block's output, sqrt(resolution) high and sqrt(channels) thick. `title`: the finding, as a
+    headline.
     """
     if isinstance(variants, dict):
         return _draw_side_by_side({caption: plan(variant) for caption, variant in variants.items()}, title)
-    return _draw_stages(plan(variants), variants.capitalize() if isinstance(variants, str) else "")
+    return _draw_stages(plan(variants), title or (variants.capitalize() if isinstance(variants, str) else ""))
 
 
 def _draw_side_by_side(networks, title):
@@ -223,29 +223,32 @@ def _draw_stages(network, title):
     extents = [_thickness(maps) + 2 * _overhang(maps) for maps in rows]
     unit, columns = _fit(extents, [COLUMN if len(maps) < 10 else WIDE_COLUMN for maps in rows], WIDTH - 0.4)
     tallest = _tallest(network) * unit
-    fig, ax = canvas.new(WIDTH, tallest + 2.5)
+    fig, ax = canvas.new(WIDTH, tallest + 3.2)
     x = (WIDTH - sum(columns)) / 2
     for row, (maps, column, (name, *texts)) in enumerate(zip(rows, columns, captions)):
         centre, colour = x + column / 2, RAMP(row / (len(rows) - 1))
-        _draw_row(ax, maps, centre - unit * _thickness(maps) / 2, 1.5 + tallest / 2, unit, colour)
-        ax.text(centre, 1.22, name, va="top", **canvas.NAME)
-        canvas.write_lines(ax, centre, 0.82, texts, canvas.NOTE["size"])
+        _draw_row(ax, maps, centre - unit * _thickness(maps) / 2, 2.2 + tallest / 2, unit, colour)
+        ax.text(centre, 1.92, f"stage {row + 1}", va="top", **canvas.NAME | dict(size=14, color=COLORS["muted"]))
+        ax.text(centre, 1.62, name, va="top", **canvas.NAME | dict(size=14))
+        canvas.write_lines(ax, centre, 1.14, texts, canvas.NOTE["size"], step=0.27)
         x += column
     summary = " · ".join([*facts(network), f"{short(network.macs)} MACs"])
-    ax.text(EDGE, tallest + 2.12, title, **canvas.HEADLINE)
-    ax.text(WIDTH - EDGE, tallest + 2.12, summary, ha="right", **canvas.FACTS)
+    ax.text(EDGE, tallest + 2.82, title, **canvas.HEADLINE)
+    ax.text(WIDTH - EDGE, tallest + 2.82, summary, ha="right", **canvas.FACTS)
     ax.text(EDGE, 0.12, SLABS, **canvas.NOTE)
     return fig
 
 
 def _captions(network):
     """What stands under each row of Table 1: its operator, its kernel and number of blocks, and its output."""
-    stem, top = [("Conv", f"{conv.kernel}×{conv.kernel}", _text(_shape(conv))) for conv in (network.stem, network.top)]
+    stem, top = [
+        ("Conv", f"{conv.kernel}×{conv.kernel}", "1 layer", _text(_shape(conv))) for conv in (network.stem, network.top)
+    ]
     captions = []
     for stage, blocks in zip(network.scale.baseline.stages, network.stages):
         count = "1 block" if len(blocks) == 1 else f"{len(blocks)} blocks"
-        kernel = f"{stage.kernel}×{stage.kernel} · {count}"
-        captions.append((f"MBConv{stage.expand}", kernel, _text(_shape(blocks[-1].project))))
+        kernel = f"{stage.kernel}×{stage.kernel}"
+        captions.append((f"MBConv{stage.expand}", kernel, count, _text(_shape(blocks[-1].project))))
     return [stem, *captions, top]
 
 

@@ -35,10 +35,11 @@ def test_a_ring_ends_with_every_sum_on_every_device(devices):
     numbers = [text for text in ax.texts if text.get_text().isdigit()]
     last = [int(text.get_text()) for text in numbers[-(devices**2) :]]
     assert last == [sum(column) for column in zip(*gradients)] * devices
-    assert len(numbers) == moments * devices**2 == len(ax.patches)
+    handed = (moments - 1) * devices  # each with an arrow
+    assert len(numbers) == moments * devices**2 == len(ax.patches) - handed
     assert len(squares) == devices * sum(range(1, devices + 1)), "one complete piece more in each round of copying"
     framed = [patch for patch in ax.patches if to_hex(patch.get_edgecolor()) == to_hex(COLORS["ink"])]
-    assert len(framed) == devices * (moments - 1), "each device gets one piece a round"
+    assert len(framed) == 2 * handed, "each device gets one piece a round: a frame, and an arrow into it"
     check_layout(fig)
 
 

@@ -50,7 +50,9 @@ def test_block2b_in_numbers():
 
 def test_a_block_may_have_a_finding_for_a_headline():
     fig = drawing.draw_block(plan("b0").blocks[2], "Expand and project have 84 % of the MACs")
-    assert {"Expand and project have 84 % of the MACs", "block2b: MBConv6, 3×3"} <= set(words(fig).splitlines())
+    assert {"Expand and project have 84 % of the MACs", "block2b in stage 3: MBConv6, 3×3"} <= set(
+        words(fig).splitlines()
+    )
     check_layout(fig)
 
 
@@ -82,7 +84,8 @@ def test_network_shows_its_stages(variant):
     for block in network.blocks:
         assert f"{block.project.output_size}×{block.project.output_size}×{block.project.filters}" in shown
         stage = sum(other.stage == block.stage for other in network.blocks)
-        assert f"{block.depthwise.kernel}×{block.depthwise.kernel} · {stage} block" in shown
+        assert f"{block.depthwise.kernel}×{block.depthwise.kernel}" in shown and f"{stage} block" in shown
+        assert f"stage {block.stage}" in shown
     assert f"{short(network.macs)} MACs" in shown
     slabs = len(fig.axes[0].patches) / 3
     assert slabs == len(network.blocks) + 2, "one slab per block, and the first and last convolution"

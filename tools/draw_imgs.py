@@ -137,7 +137,7 @@ def draw_family():
     ax.text(0.4, 8.8, "EfficientNet", size=34, weight="bold", va="center")
     motto = "one baseline, scaled in width, depth and resolution together"
     ax.text(3.75, 8.75, motto, size=17.5, va="center", color=COLORS["muted"])
-    ax.text(left, 0.17, f"{SLABS} {TABLE_2}", **canvas.NOTE)
+    ax.text(left, 0.17, f"{SLABS} {TABLE_2}", **canvas.NOTE | dict(size=11.5))
     return fig
 
 

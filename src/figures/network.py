@@ -9,10 +9,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from architecture import Scale, plan
+from architecture import B0, Scale, plan
 from figures import canvas
 from figures.charts import draw_bar
-from figures.style import COLORS, RAMP, SERIES, log_scales, name_rows, short, use_style
+from figures.style import COLORS, RAMP, log_scales, name_rows, short, use_style
 
 COSTS = {"macs": "MACs", "params": "parameters", "activations": "activations"}
 
@@ -106,7 +106,7 @@ def _draw_map(ax, x, shape, role):
     """Draws the slab of a feature map, (resolution, channels), with its left end at `x`; returns its length."""
     length, (side, thick) = _length(*shape), _face(*shape)
     canvas.slab(ax, x + canvas.LEAN * side / 2, AXIS, side, thick, COLORS[role])
-    ax.text(x + length / 2, AXIS - _top(shape[0]) - 0.13, _text(shape), ha="center", va="top", size=13.7)
+    ax.text(x + length / 2, AXIS - _top(shape[0]) - 0.13, _text(shape), ha="center", va="top", size=13)
     return length
 
 
@@ -202,13 +202,15 @@ def _draw_side_by_side(networks, title):
     unit, centres = fit_stacks(networks.values(), WIDTH)
     tallest = max(_tallest(network) for network in networks.values()) * unit
     letters = 14 if len(networks) < 5 else 12
-    fig, ax = canvas.new(WIDTH, tallest + (2.9 if title else 2.3))
+    fig, ax = canvas.new(WIDTH, tallest + (3.15 if title else 2.55))
     if title:
-        ax.text(0.2, tallest + 2.55, title, **canvas.HEADLINE)
+        ax.text(0.2, tallest + 2.8, title, **canvas.HEADLINE)
     for (caption, network), centre in zip(networks.items(), centres):
-        draw_stack(ax, network, centre, 1.98 + tallest / 2, unit)
-        ax.text(centre, 1.46, caption, **canvas.CAPTION)
-        canvas.write_lines(ax, centre, 1.16, [*facts(network), f"{short(network.macs)} MACs"], letters)
+        draw_stack(ax, network, centre, 2.23 + tallest / 2, unit)
+        ax.text(centre, 1.71, caption, **canvas.CAPTION)
+        pixels, blocks, params = facts(network)
+        texts = [pixels, blocks, f"{network.top.filters:,} channels", params, f"{short(network.macs)} MACs"]
+        canvas.write_lines(ax, centre, 1.41, texts, letters)
     ax.text(0.2, 0.08, SLABS, color=COLORS["muted"], size=letters - 0.5)
     return fig
 
@@ -332,7 +334,8 @@ def draw_scaled(scale, caption="scaled"):
     """
     base, scaled = plan(Scale(1.0, 1.0, 224, baseline=scale.baseline)), plan(scale)
     fig, ax = canvas.new(11.0, 6.85)
-    _draw_pair(ax, {"baseline": base, caption: scaled})
+    first = "B0" if scale.baseline == B0 else "the baseline"
+    _draw_pair(ax, {first: base, caption: scaled})
     title = f"width × {scale.width:.2f} · depth × {scale.depth:.2f} · resolution {scale.resolution} px"
     ax.text(10.7, 6.02, title, size=13, color=COLORS["muted"], va="center", ha="right")
 
@@ -346,14 +349,14 @@ def draw_scaled(scale, caption="scaled"):
         count = getattr(scaled, what)
         multiple = count / getattr(base, what)
         low, high = sorted((1, multiple))
-        chart.barh(y, high - low, left=low, height=0.52, color=SERIES[y])
+        chart.barh(y, high - low, left=low, height=0.52, color=COLORS["muted"])
         chart.plot([law, law], [y - 0.4, y + 0.4], color=COLORS["ink"], marker="", lw=2.4)
-        text = f"{short(count)}  =  {multiple:.2f} × baseline"
+        text = f"{short(count)}  =  {multiple:.2f} × {first}"
         chart.text(1.02, y, text, va="center", size=13, transform=chart.get_yaxis_transform())
     chart.axvline(1, color=COLORS["muted"], lw=1)
     name_rows(chart, COSTS.values())
     chart.tick_params(labelsize=13)
-    chart.set_xlabel("multiple of the baseline, log scale (bar: counted; tick: power law)")
+    chart.set_xlabel(f"multiple of {first}, log scale (bar: counted; tick: power law)")
     return fig
 
 

@@ -149,7 +149,7 @@ def test_scaled_shows_counts_laws_and_nothing_overlaps(scale):
     np.testing.assert_allclose([line.get_xdata()[0] for line in ticks], [law for law in laws if law != 1])
     for bar, what in zip(chart.patches, ("macs", "params", "activations"), strict=True):
         old, new = getattr(base, what), getattr(scaled, what)
-        assert f"{short(new)}  =  {new / old:.2f} × baseline" in shown
+        assert f"{short(new)}  =  {new / old:.2f} × B0" in shown
         box = bar.get_bbox()
         np.testing.assert_allclose(sorted((box.x0, box.x1)), sorted((1, new / old)))
     law, count = laws[0], scaled.macs / base.macs

@@ -1,0 +1,39 @@
+"""What lesson 04 says about equation 3 and the paper's tables holds for the plan and the tables."""
+
+import numpy as np
+
+from architecture import VARIANTS, Scale, plan
+from datasets import published
+
+
+def test_only_b2_has_one_phi_and_after_it_depth_falls_behind():
+    needed, found = {}, {}
+    for name in (f"b{i}" for i in range(1, 8)):
+        scale = VARIANTS[name]
+        growth = np.array([scale.depth, scale.width, scale.resolution / 224])
+        needed[name] = np.log(growth) / np.log([1.2, 1.1, 1.15])
+        found[name] = needed[name] - needed[name].mean()
+    assert np.allclose(np.round(needed["b4"], 2), [3.22, 3.53, 3.78])
+    spread = {name: np.ptp(phis) for name, phis in found.items()}
+    assert (
+        min(spread, key=spread.get) == "b2" and spread["b2"] < 0.1 and min(set(spread.values()) - {spread["b2"]}) > 0.2
+    )
+    behind = [found[f"b{i}"][0] for i in range(2, 8)]  # depth
+    assert behind == sorted(behind, reverse=True) and round(behind[-1], 2) == -0.64
+    assert all(found[f"b{i}"].argmin() == 0 for i in range(3, 8))
+
+
+def test_every_alpha_from_105_to_125_gives_the_same_23_blocks():
+    assert {len(plan(Scale(1, alpha, 224)).blocks) for alpha in np.linspace(1.05, 1.25, 21)} == {23}
+
+
+def test_all_three_dials_beat_the_best_single_one_by_06_to_20_points():
+    rows = [row for row in published("table7_scaled_b0") if row["arxiv_version"] == "v5"]
+    leads = [rows[4]["top1"] - max(row["top1"] for row in rows[1:4])]
+    by_family = {}
+    for row in published("table3_scaling_existing_nets"):
+        by_family.setdefault(row["family"], {})[row["method"]] = row["top1"]
+    for found in by_family.values():
+        singles = [found[dial] for dial in ("depth", "width", "resolution") if dial in found]
+        leads.append(found["compound"] - max(singles))
+    assert (round(min(leads), 1), round(max(leads), 1)) == (0.6, 2.0)

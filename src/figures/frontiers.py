@@ -6,23 +6,26 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import canvas
+from figures.evidence import readable
 from figures.labels import label_points, write_headline
 from figures.style import COLORS, colours_of, log_scales, use_style
 
 COLUMNS = 2  # of panels
-WIDE, HIGH = 5.35, 3.2  # of a panel, in inches
-LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.9, 0.15, 0.35, 0.8, 0.8, 0.85  # room around the panels, in inches
-KEY = "red: {}, hollow where beaten · dark: others on the frontier · grey: others that are beaten"
+WIDE, HIGH = 5.35, 2.15  # of a panel, in inches
+LEAST = 74  # top-1 in %: what is below is left out
+LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.9, 0.15, 0.35, 0.75, 0.8, 0.55  # room around the panels, in inches
+KEY = "red: {}, hollow where beaten · dark: others on the frontier · named: the fastest that reaches {} %"
 
 
-def draw_frontiers(panels, xlabel, ylabel, title, note="", family="EfficientNet"):
-    """Draws the frontier of each of several tables, with the points of one family marked; less of x is better.
+def draw_frontiers(panels, cost, xlabel, ylabel, title, goal, family="EfficientNet"):
+    """Draws the frontier of each of several tables, with the points of one family marked; less of `cost` is better.
 
-    `panels`: dict of heading -> (points, frontier), both lists of (family, label, x, y); the frontier by rising x.
-    All panels share their axes. A label is written where it is not empty. `title`: the finding, as a headline;
-    `note` stands below it.
+    `panels`: dict of heading -> (rows, frontier, named): rows of networks.csv with the column `cost`, those on the
+    frontier by rising cost, and the one that is named. All panels share their axes, and a dashed line at `goal`, a
+    top-1 in %. `title`: the finding, as a headline.
     """
     use_style()
+    panels = {heading: _points(*rows, cost) for heading, rows in panels.items()}
     lines = -(-len(panels) // COLUMNS)
     width = LEFT + COLUMNS * WIDE + (COLUMNS - 1) * BETWEEN + RIGHT
     height = BOTTOM + lines * (HIGH + ABOVE) + HEAD
@@ -33,16 +36,36 @@ def draw_frontiers(panels, xlabel, ylabel, title, note="", family="EfficientNet"
         left, bottom = LEFT + column * (WIDE + BETWEEN), BOTTOM + (lines - 1 - line) * (HIGH + ABOVE)
         ax = canvas.axes_in_inches(fig, left, bottom, WIDE, HIGH)
         _share_limits(ax, everything)
+        ax.axhline(goal, color=COLORS["muted"], lw=1, ls=(0, (4, 3)), marker="")
         _plot_frontier(ax, points, frontier, family)
         ax.set_title(heading, size=16, pad=7)
         ax.tick_params(labelleft=column == 0, labelsize=14)
     fig.text(LEFT / width, 1 - 0.18 / height, title, size=17, weight="bold", va="top")
-    key = f"{KEY.format(family)}\n{note}" if note else KEY.format(family)
-    fig.text(LEFT / width, 1 - 0.56 / height, key, va="top", color=COLORS["muted"], size=13, linespacing=1.4)
+    fig.text(LEFT / width, 1 - 0.56 / height, KEY.format(family, goal), va="top", color=COLORS["muted"], size=13.5)
     middle = (LEFT + width - RIGHT) / 2 / width
     fig.text(middle, 0.2 / height, xlabel, ha="center", size=14)
     fig.text(0.2 / width, (BOTTOM + lines * (HIGH + ABOVE) / 2) / height, ylabel, va="center", rotation=90, size=14)
     return fig
+
+
+def _points(rows, frontier, named, cost):
+    """Two lists of (family, label, cost, top-1), of the rows and of the frontier; one row is named."""
+
+    def points(rows):
+        found = []
+        for row in rows:
+            if row[cost] and row["top1"] > LEAST:
+                found.append((row["family"], _label(row) if row is named else "", row[cost], row["top1"]))
+        return found
+
+    return points(rows), points(frontier)
+
+
+def _label(row):
+    """A short name: of a network of EfficientNet or its successor the size, of others the family."""
+    if row["family"].startswith("EfficientNet"):
+        return readable(row["model"]).removeprefix("EfficientNet-").replace("EfficientNetV2", "V2")
+    return row["family"]
 
 
 def _share_limits(ax, points):

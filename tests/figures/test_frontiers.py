@@ -11,30 +11,38 @@ from figures import draw_frontiers, draw_ladder, draw_speeds
 from figures.style import COLORS
 from picture_layout import check_layout, headline, words
 
-OURS, RIVAL, BEATEN = ("EfficientNet", "B1", 0.2, 80.4), ("ResNet", "50", 0.5, 81.5), ("EfficientNet", "", 0.6, 79.0)
-GREY = ("ResNet", "", 1.0, 76.0)
+
+def network(family, model, ms, top1):
+    return dict(family=family, model=model, ms=ms, top1=top1)
+
+
+OURS, RIVAL = network("EfficientNet", "efficientnet_b1", 0.2, 80.4), network("ResNet", "resnet50", 0.5, 81.5)
+BEATEN, GREY = network("EfficientNet", "efficientnet_b0", 0.6, 79.0), network("ResNet", "resnet34", 1.0, 76.0)
+UNTIMED, BELOW = network("ResNet", "resnet101", None, 82.0), network("ResNet", "resnet18", 0.1, 70.0)
 
 
 def drawn(ax):
-    return {tuple(map(float, xy)) for line in ax.lines[1:] for xy in line.get_xydata()}
+    return {tuple(map(float, xy)) for line in ax.lines[2:] for xy in line.get_xydata()}
 
 
 def test_frontiers_show_every_point_once_and_say_who_is_on_the_frontier():
-    points = [OURS, RIVAL, BEATEN, GREY]
-    panels = {"before": (points, [OURS, RIVAL]), "after": (points[1:], [RIVAL])}
-    fig = draw_frontiers(panels, "time (ms)", "top-1 (%)", "One row less", note="named: two")
+    rows = [OURS, RIVAL, BEATEN, GREY, UNTIMED, BELOW]
+    panels = {"before": (rows, [OURS, RIVAL], OURS), "after": (rows[1:], [RIVAL], RIVAL)}
+    fig = draw_frontiers(panels, "ms", "time (ms)", "top-1 (%)", "One row less", goal=80)
     before, after = fig.axes
     assert drawn(before) == {(0.2, 80.4), (0.5, 81.5), (0.6, 79.0), (1.0, 76.0)}
-    assert before.lines[0].get_xydata().tolist() == [[0.2, 80.4], [0.5, 81.5]], "the staircase"
-    assert before.lines[0].get_drawstyle() == "steps-post"
-    markers = {tuple(xy): line for line in before.lines[1:] for xy in line.get_xydata()}
+    assert list(before.lines[0].get_ydata()) == [80, 80], "the goal"
+    assert before.lines[1].get_xydata().tolist() == [[0.2, 80.4], [0.5, 81.5]], "the staircase"
+    assert before.lines[1].get_drawstyle() == "steps-post"
+    markers = {tuple(xy): line for line in before.lines[2:] for xy in line.get_xydata()}
     assert markers[0.2, 80.4].get_color() == COLORS["accent"] and markers[0.6, 79.0].get_color() == "white"
     assert markers[0.5, 81.5].get_color() == COLORS["ink"] and markers[1.0, 76.0].get_color() == COLORS["line"]
     assert before.get_xlim() == after.get_xlim() and before.get_ylim() == after.get_ylim()
-    assert before.get_xscale() == "log" and {text.get_text() for text in after.texts} == {"50"}
+    assert before.get_xscale() == "log" and {text.get_text() for text in after.texts} == {"ResNet"}
+    assert {text.get_text() for text in before.texts} == {"B1"}
     assert [ax.get_title("left") for ax in fig.axes] == ["before", "after"]
     shown = words(fig)
-    assert all(text in shown for text in ("One row less", "named: two", "time (ms)", "top-1 (%)"))
+    assert all(text in shown for text in ("One row less", "reaches 80 %", "time (ms)", "top-1 (%)"))
     check_layout(fig)
 
 

@@ -16,7 +16,7 @@ Protocol, written before the first row
 - clocks.csv: CONVOLUTIONS, each kind with as many outputs as inputs, on four maps where a dense one has equally many
   MACs. A network's time is its MACs divided by their speed, so few MACs at a low speed win nothing.
 - peak_gmacs_s is a matrix product of 1,536 x 1,536 numbers and copy_gb_s a copy of 128 MiB, both with all cores, in
-  the same rounds: the most that any layer can reach.
+  the same rounds: two speeds that a layer may be held against.
 """
 
 from dataclasses import replace

@@ -33,6 +33,7 @@ from figures.charts import (
     tradeoff,
 )
 from figures.convolution import (
+    draw_against_rivals,
     draw_by_eye,
     draw_convolutions,
     draw_filters,

@@ -150,7 +150,7 @@ def _draw_roof(ax, ridge, peak, bandwidth):
     ax.plot(x, roof, color=COLORS["ink"], marker="", zorder=2)
     ax.fill_between(x, roof, ceiling, color=COLORS["line"], alpha=0.45, lw=0)
     ax.plot([ridge, ridge], [floor, peak], color=COLORS["muted"], marker="", lw=1, ls=(0, (3, 3)))
-    ax.text(ridge * 1.1, peak * 1.12, "most that the arithmetic allows", color=COLORS["muted"], size=14.5)
+    ax.text(ridge * 1.1, peak * 1.12, "as fast as a large matrix product", color=COLORS["muted"], size=14.5)
     look = dict(color=COLORS["muted"], size=14.5, ha="center", va="bottom", rotation_mode="anchor")
     look |= dict(transform_rotates_text=True)
     middle, slope = (low * ridge) ** 0.5, math.degrees(math.atan(bandwidth))

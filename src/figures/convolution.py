@@ -3,12 +3,14 @@
 What is marked follows from a Conv of the plan, so that a picture cannot disagree with the count.
 """
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 from figures import canvas
-from figures.labels import write_headline_above
+from figures.labels import write_headline, write_headline_above
 from figures.style import COLORS, CONVOLUTIONS, bare, use_style
 
 PIXELS = 5  # height and width of the drawn maps
@@ -17,16 +19,18 @@ MARGIN, ROOM, TOP, BOTTOM = 0.35, 1.0, 0.75, 1.15  # beside the panels, between 
 SIGNED = LinearSegmentedColormap.from_list("signed", ("#2B5C9E", "#FFFFFF", "#B3263E"))  # white is zero
 
 
-def draw_convolutions(convs):
+def draw_convolutions(convs, title):
     """Draws what one output of each convolution is computed from, side by side.
 
     `convs`: dict of a kind in figures.style.CONVOLUTIONS -> architecture.Conv with stride 1 and few channels.
+    `title`: the finding, as a headline.
     """
     side = PIXELS * CELL
     channels = max(max(conv.inputs, conv.filters) for conv in convs.values())
     panel, height = 2 * side + REACH, channels * side + (channels - 1) * BETWEEN
     width = 2 * MARGIN + len(convs) * panel + (len(convs) - 1) * ROOM
-    fig, ax = canvas.new(width, TOP + height + BOTTOM)
+    fig, ax = canvas.new(width, TOP + height + BOTTOM + 0.7)
+    ax.text(MARGIN, TOP + height + BOTTOM + 0.35, title, **canvas.HEADLINE | dict(size=24))
     middle = BOTTOM + height / 2
     for i, (title, conv) in enumerate(convs.items()):
         left = MARGIN + i * (panel + ROOM)
@@ -35,7 +39,13 @@ def draw_convolutions(convs):
         jobs = [job for job, done in (("looks around", conv.kernel > 1), ("mixes", not conv.depthwise)) if done]
         ax.text(left + panel / 2, 0.62, " and ".join(jobs), ha="center", size=20, color=CONVOLUTIONS[title])
         inputs = conv.kernel**2 * (1 if conv.depthwise else conv.inputs)
-        ax.text(left + panel / 2, 0.2, f"{inputs} MACs for one output", ha="center", size=18)
+        ax.text(
+            left + panel / 2,
+            0.2,
+            f"{inputs} MACs an output, {inputs * conv.filters} for all {conv.filters}",
+            ha="center",
+            size=18,
+        )
     return fig
 
 
@@ -79,16 +89,17 @@ NUMBER, SIGN, GAP = 0.62, 0.62, 0.6  # of a cell with a number, of the room for 
 NAMES, HEADS = 1.5, 0.85  # room for the names of the channels, and above the columns
 
 
-def draw_by_eye(windows, kernels, weights):
+def draw_by_eye(windows, kernels, weights, title):
     """Draws one output of a separable convolution in numbers: window × kernel, a number a channel, × weight, their sum.
 
-    windows, kernels: whole numbers (channels, k, k); weights: (channels,), the pointwise ones.
+    windows, kernels: whole numbers (channels, k, k); weights: (channels,), the pointwise ones; title: the finding.
     """
     sums = (np.asarray(windows) * kernels).sum((1, 2))
     side = len(kernels[0]) * NUMBER
     height = len(sums) * side + (len(sums) - 1) * GAP
-    starts = np.cumsum([NAMES, side + SIGN, side + SIGN, NUMBER + SIGN, NUMBER + 1.6 * SIGN])
-    fig, ax = canvas.new(starts[-1] + NUMBER + 0.3, height + HEADS + 0.3)
+    starts = np.cumsum([NAMES, side + SIGN, side + 1.9 * SIGN, NUMBER + SIGN, NUMBER + 1.6 * SIGN])
+    fig, ax = canvas.new(starts[-1] + NUMBER + 0.3, height + HEADS + 0.9)
+    ax.text(0.1, height + HEADS + 0.55, title, **canvas.HEADLINE)
     grey, green, navy = (canvas.mix(COLORS[name], "white", 0.6) for name in ("feature", "depthwise", "pointwise"))
     centre = 0.3 + height / 2
     for channel, total in enumerate(sums):
@@ -96,14 +107,15 @@ def draw_by_eye(windows, kernels, weights):
         middle = bottom + side / 2
         parts = (windows[channel], kernels[channel], [[total]], [[weights[channel]]])
         ax.text(0.1, middle, f"channel {channel + 1}", va="center", size=17)
-        for start, numbers, colour, sign in zip(starts, parts[:3], (grey, green, green), "×=×"):
+        for start, numbers, colour, sign in zip(starts, parts[:3], (grey, green, green), ("×", "sum =", "×")):
             draw_numbers(ax, start, middle - len(numbers) * NUMBER / 2, numbers, colour)
-            ax.text(start + len(numbers) * NUMBER + SIGN / 2, middle, sign, ha="center", va="center", size=24)
+            room, size = (1.9 * SIGN, 18) if sign == "sum =" else (SIGN, 24)
+            ax.text(start + len(numbers) * NUMBER + room / 2, middle, sign, ha="center", va="center", size=size)
         draw_numbers(ax, starts[3], middle - NUMBER / 2, parts[3], navy)
         end = starts[4] - 0.08, centre + (0.12 if middle > centre else -0.12)
         canvas.arrow(ax, [(starts[3] + NUMBER + 0.08, middle), end], COLORS["ink"], lw=1.8)
     draw_numbers(ax, starts[4], centre - NUMBER / 2, [[int(sums @ weights)]], navy)
-    heads = ("window", "depthwise: a kernel each", "pointwise: mix")
+    heads = ("window", "depthwise: one kernel", "pointwise: mix")
     for start, end, text in zip(starts[[0, 1, 3]], (starts[0] + side, starts[1] + side, starts[4] + NUMBER), heads):
         ax.text((start + end) / 2, height + 0.75, text, **canvas.NAME | dict(size=16.5))
     return fig
@@ -147,12 +159,13 @@ def draw_filters(inputs, kernels, outputs, titles, headline):
 SIDE, THICK = 1.05, 0.004  # of a map, and of a channel, in inches
 
 
-def draw_rivals(block):
+def draw_rivals(block, title):
     """Draws the convolutions of an MBConv block that widens, and under them its plain rival: one dense convolution.
 
-    A map is as thick as it has channels.
+    A map is as thick as it has channels. `title`: the finding, as a headline.
     """
-    fig, ax = canvas.new(13, 4.9)
+    fig, ax = canvas.new(13, 5.6)
+    ax.text(0.3, 5.25, title, **canvas.HEADLINE)
     convs = dict(expand=block.expand, depthwise=block.depthwise, project=block.project)
     narrow, above, below, places = block.expand.inputs, 3.5, 1.1, (0.85, 4.4, 8.1, 11.9)
     for y, title in ((above, "MBConv"), (below, "its plain rival")):
@@ -166,6 +179,36 @@ def draw_rivals(block):
     _draw_thick(ax, places[-1], below, before, COLORS["dense"])
     name = f"{block.depthwise.kernel} × {block.depthwise.kernel} dense"
     _draw_step(ax, places[0] + THICK * narrow, places[-1], below, name, COLORS["dense"])
+    return fig
+
+
+def draw_against_rivals(names, blocks, rivals, title):
+    """Draws a bar for each MBConv block, in the colours of its parts, beside that of its rival, a dense convolution.
+
+    blocks: for each of `names` a dict of part, such as "expand", -> MACs; rivals: a number of MACs for each. Over a
+    block that costs more than its rival stands how many times as much. `title`: the finding, as a headline.
+    """
+    use_style()
+    fig, ax = plt.subplots(figsize=(11, 5.2))
+    places, bottom = np.arange(len(names)), np.zeros(len(names))
+    for part in ("expand", "depthwise", "project"):
+        millions = np.array([parts.get(part, 0) / 1e6 for parts in blocks])
+        ax.bar(places - 0.2, millions, 0.4, bottom=bottom, color=COLORS[part], edgecolor="white", lw=0.6, label=part)
+        bottom += millions
+    rivals = np.array(rivals) / 1e6
+    ax.bar(places + 0.2, rivals, 0.4, color=COLORS["dense"], edgecolor="white", label="its plain rival, dense")
+    for place, ours, theirs in zip(places, bottom, rivals):
+        if ours > theirs:
+            ax.annotate(
+                f"{ours / theirs:.1f}×", (place, ours), (0, 5), textcoords="offset points", ha="center", size=14
+            )
+    ax.set_xticks(places, names)
+    ax.set_ylabel("million MACs", size=15)
+    ax.tick_params(labelsize=14)
+    ax.margins(y=0.1)
+    ax.grid(False, axis="x")
+    fig.legend(loc="outside lower center", ncols=4, fontsize=15)
+    write_headline(ax, title)
     return fig
 
 
@@ -204,14 +247,17 @@ def draw_kernels(rows, headline):
 def draw_wiring(matrices, titles, headline):
     """Draws which output channel (column) hears which input channel (row), a square for each of (inputs, outputs).
 
-    titles: a text for each; headline: what they show.
+    titles: a text for each; headline: what they show. The fewer inputs an output hears, the greener: from dense to
+    depthwise.
     """
     use_style()
     fig, axes = plt.subplots(1, len(matrices), figsize=(2.9 * len(matrices), 4.4), squeeze=False)
     for ax, matrix, title in zip(axes.flat, matrices, titles):
         inputs, outputs = np.shape(matrix)
+        heard = np.mean(np.sum(matrix, axis=0))
+        connected = canvas.mix(COLORS["depthwise"], COLORS["dense"], math.log(heard) / math.log(inputs))
         for row, column in np.ndindex(inputs, outputs):
-            colour = COLORS["depthwise"] if matrix[row][column] else COLORS["line"]
+            colour = connected if matrix[row][column] else COLORS["line"]
             canvas.box(ax, column, inputs - 1 - row, 1, 1, colour, lw=1.2, edgecolor="white")
         ax.set(xlim=(0, outputs), ylim=(0, inputs), aspect="equal")
         ax.set_xlabel("output channel", size=14.5)

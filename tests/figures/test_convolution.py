@@ -1,12 +1,23 @@
 """Drawings of convolutions: what is marked is what a Conv of the plan multiplies, and the numbers add up."""
 
+import math
+
 import numpy as np
 import pytest
 from matplotlib import colors
 from matplotlib.patches import Rectangle
 
 from architecture import Conv, plan
-from figures import draw_by_eye, draw_convolutions, draw_filters, draw_kernels, draw_rivals, draw_wiring
+from figures import (
+    draw_against_rivals,
+    draw_by_eye,
+    draw_convolutions,
+    draw_filters,
+    draw_kernels,
+    draw_rivals,
+    draw_wiring,
+)
+from figures.canvas import mix
 from figures.style import COLORS, CONVOLUTIONS
 from picture_layout import check_layout, words
 
@@ -25,22 +36,23 @@ def cells(ax, colour):
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_output_and_all_that_it_sees_are_marked(kind):
     conv = KINDS[kind]
-    fig = draw_convolutions({kind: conv})
+    fig = draw_convolutions({kind: conv}, "Found")
     one_output = conv.macs // conv.activations  # MACs for one number of the output
     jobs = dict(dense="looks around and mixes", depthwise="looks around", pointwise="mixes")
     assert len(cells(fig.axes[0], CONVOLUTIONS[kind])) == one_output + 1
-    assert {f"{one_output} MACs for one output", jobs[kind]} <= set(words(fig).splitlines())
+    for_all = f"{one_output} MACs an output, {one_output * conv.filters} for all {conv.filters}"
+    assert {for_all, jobs[kind], "Found"} <= set(words(fig).splitlines())
 
 
 def test_the_hero_picture_keeps_its_texts_apart():
-    check_layout(draw_convolutions(KINDS))
+    check_layout(draw_convolutions(KINDS, "Found"))
 
 
 def test_the_example_is_a_separable_convolution():
     random = np.random.default_rng(0)
     windows, kernels = random.integers(-3, 4, (2, 2, 3, 3))
     weights = np.array([2, -3])
-    fig = draw_by_eye(windows, kernels, weights)
+    fig = draw_by_eye(windows, kernels, weights, "Found")
     texts = words(fig)
     sums = [int(np.vdot(window, kernel)) for window, kernel in zip(windows, kernels, strict=True)]
     for number in (*sums, 2 * sums[0] - 3 * sums[1]):
@@ -67,11 +79,29 @@ def test_kernels_of_layers_stand_under_each_other_on_one_scale():
 
 
 def test_a_block_stands_over_its_plain_rival():
-    fig = draw_rivals(plan("b0").blocks[2])
+    fig = draw_rivals(plan("b0").blocks[2], "Found")
     texts = words(fig).splitlines()
     assert texts.count("24 channels") == 4 and texts.count("144 channels") == 2
     assert {"MBConv", "1 × 1 expand", "3 × 3 depthwise", "1 × 1 project"} <= set(texts)
     assert {"its plain rival", "3 × 3 dense"} <= set(texts)
+    check_layout(fig)
+
+
+def test_wiring_goes_from_the_colour_of_dense_to_that_of_depthwise():
+    fig = draw_wiring([np.ones((8, 8)), np.eye(8)], ["one group", "eight"], "Fewer links")
+    dense, depthwise = fig.axes
+    assert len(cells(dense, COLORS["dense"])) == 64 and len(cells(depthwise, COLORS["depthwise"])) == 8
+
+
+def test_bars_of_blocks_are_stacked_from_their_parts_beside_their_rivals():
+    blocks = [{"expand": 2e6, "depthwise": 1e6, "project": 3e6}, {"depthwise": 1e6, "project": 1e6}]
+    fig = draw_against_rivals(["2b", "1a"], blocks, [4e6, 5e6], "Found")
+    (ax,) = fig.axes
+    tops = {}
+    for bar in ax.patches:
+        tops.setdefault(round(bar.get_x() + bar.get_width() / 2, 1), []).append(bar.get_y() + bar.get_height())
+    assert tops == {-0.2: [2, 3, 6], 0.8: [0, 1, 2], 0.2: [4], 1.2: [5]}
+    assert [text.get_text() for text in ax.texts] == ["1.5×"], "only the one that costs more than its rival"
     check_layout(fig)
 
 
@@ -80,5 +110,6 @@ def test_wiring_shows_each_connection():
     fig = draw_wiring([matrix], ["groups = 2"], "Fewer links")
     (ax,) = fig.axes
     assert [text.get_text() for text in fig.texts] == ["Fewer links"]
-    marked = {(round(p.get_x()), 5 - round(p.get_y())) for p in cells(ax, COLORS["depthwise"])}
+    connected = mix(COLORS["depthwise"], COLORS["dense"], math.log(3) / math.log(6))
+    marked = {(round(p.get_x()), 5 - round(p.get_y())) for p in cells(ax, connected)}
     assert marked == {(column, row) for row, column in np.argwhere(matrix)}

@@ -39,3 +39,17 @@ def test_ten_thousand_photos_say_the_same_with_fresh_statistics():
     rows = [row for row in measured("gates") if row["network"] == "small" and row["statistics"] == "recomputed"]
     top1 = {row["gates"]: round(row["top1"], 1) for row in rows}
     assert top1 == {"own": 88.7, "mean": 83.4, "half": 80.1, "one": 80.1, "next": 72.8}
+    lost = [round(top1[a] - top1[b], 1) for a, b in (("own", "mean"), ("mean", "half"), ("own", "next"))]
+    assert lost == [5.3, 3.3, 15.9] and round(lost[2]) == 16
+
+
+def test_the_networks_own_gates_average_048_and_the_class_explains_little():
+    rows = measured("gates_by_block")
+    assert all(abs(row["mean"] - 0.48) < 0.035 for row in rows)
+    (last,) = [row for row in rows if row["block"] == "block2e"]
+    assert round(last["between_classes"]) == 12
+
+
+def test_squeeze_and_excitation_takes_an_eighth_of_the_time():
+    ms = {row["model"]: row["ms_median"] for row in measured("latency") if row["batch"] == 16}
+    assert round(100 * (1 - ms["b0 without squeeze-and-excitation"] / ms["b0"])) == 13

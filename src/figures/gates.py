@@ -58,34 +58,34 @@ def _fader(ax, x, bottom, gate):
     ax.text(x, bottom, f"{gate:.2f}", ha="center", va="center", size=14)
 
 
-def draw_rows(photos, gates, mean, title):
+def draw_rows(photos, names, gates, mean, title):
     """Draws the mean gates in one row of colours, and under it what each photo's gates add to them.
 
-    photos: (n, height, width, 3), pixels 0 to 255; gates: (n, channels), from 0 to 1; mean: (channels,). Red is louder
-    than the mean, blue is quieter, and white is the mean itself.
+    photos: (n, height, width, 3), pixels 0 to 255; names: n texts; gates: (n, channels), from 0 to 1; mean:
+    (channels,). Red is louder than the mean, blue is quieter, and white is the mean itself.
     """
-    side, long = 0.64, 9.4
-    left, height = EDGE + side + 0.35, TITLE + (1 + len(photos)) * (side + 0.08) + 0.8
-    fig, ax = canvas.new(left + long + 1.85, height)
+    side, long = 0.68, 8.6
+    left, height = EDGE + side + 1.5, TITLE + (1 + len(photos)) * (side + 0.08) + 0.8
+    fig, ax = canvas.new(left + long + 2.0, height)
     ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
     caption = canvas.CAPTION | dict(size=17)
     for i, values in enumerate([mean, *(gates - mean)]):
         bottom = height - TITLE - (i + 1) * (side + 0.08)
         if i == 0:
-            ax.text(EDGE + side / 2, bottom + side / 2, "mean", va="center", **caption)
+            ax.text(left - 0.2, bottom + side / 2, "mean", va="center", **caption | dict(ha="right"))
         else:
             _picture(fig, EDGE, bottom, side, photos[i - 1])
+            ax.text(left - 0.2, bottom + side / 2, names[i - 1], size=16, va="center", ha="right")
         colours = dict(cmap=SIGNED, vmin=-0.25, vmax=0.25) if i else dict(cmap=HEAT, vmin=0.2, vmax=0.8)
         panel = canvas.axes_in_inches(fig, left, bottom, long, side)
-        row = panel.imshow(values[None], aspect="auto", interpolation="nearest", **colours)
+        panel.imshow(values[None], aspect="auto", interpolation="nearest", **colours)
         panel.axis("off")
-        if i < 2:
-            foot, label, ticks = (0.8, "change", [-0.2, 0, 0.2]) if i else (bottom, "gate", [0.3, 0.7])
-            scale = canvas.axes_in_inches(fig, left + long + 0.3, foot, 0.22, bottom + side - foot)
-            bar = fig.colorbar(row, cax=scale, ticks=ticks)
-            bar.set_label(label, size=17)
-            bar.ax.tick_params(labelsize=16)
-            bar.outline.set_visible(False)
+        keys = (
+            (("red: louder", SIGNED(1.0)), ("blue: quieter", SIGNED(0.0))) if i else (("bright: loud", COLORS["ink"]),)
+        )
+        for line, (text, colour) in enumerate(keys if i < 2 else ()):
+            y = bottom + side / 2 - 0.34 * line
+            ax.text(left + long + 0.2, y, text, size=16, weight="bold", color=colour, va="center")
     ax.text(left + long / 2, 0.35, "channels, from the quietest to the loudest", **caption)
     return fig
 

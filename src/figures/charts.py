@@ -297,4 +297,5 @@ def image_grid(images, titles=None, columns=4, limits=(None, None), headline=Non
     if headline:
         fig.set_figheight(fig.get_figheight() + 0.45)
         write_headline_above(fig, headline)
+        fig.get_layout_engine().set(h_pad=0.08)
     return fig

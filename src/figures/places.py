@@ -62,7 +62,7 @@ def draw_vote(image, features, weights, constant, name, title):
     mean, score = evidence.mean(), evidence.mean() + constant
     ax.text(2.2, 0.5, f"{rows} × {columns} places", **canvas.NAME | dict(size=18))
     ax.text(11, 0.5, f"evidence for “{name}”", **canvas.NAME | dict(size=18))
-    sums = f"average {mean:.2f}, constant {constant:.2f}: score {score:.2f}".replace("-", "−")
+    sums = f"average {mean:.2f} + constant {constant:.2f} = score {score:.2f}".replace("-", "−")
     ax.text(12.9, 0.12, sums, ha="right", size=17)
     return fig
 
@@ -90,11 +90,12 @@ def _draw_products(ax, features, weights):
     canvas.arrow(ax, [(8.6, middle), (9, middle)], COLORS["ink"])
 
 
-def draw_difference(image, difference, names, title):
+def draw_difference(image, difference, names, title, covered=None):
     """Draws a photo, and beside it which of two names every place prefers: red the first, blue the second.
 
     image: (height, width, 3); difference: (rows, columns), above zero for the first of the two `names`. White is zero.
-    The strongest place for either name is framed in both pictures.
+    The strongest place for either name is framed in both pictures. `covered`: row, column, height and width of places
+    that another picture covers; they get a dashed frame.
     """
     use_style()
     difference, largest = np.asarray(difference), np.abs(difference).max()
@@ -106,6 +107,8 @@ def draw_difference(image, difference, names, title):
         bare(ax)
         for extreme, colour in ((difference.argmax(), ABOVE), (difference.argmin(), BELOW)):
             _frame_place(ax, np.unravel_index(extreme, difference.shape), difference.shape, colour)
+        if covered:
+            _dash_places(ax, covered, difference.shape, "covered above" if ax is photo else "")
     _write_numbers(numbers, difference, lambda value: "white" if abs(value) > 0.6 * largest else COLORS["ink"], size=17)
     for x, name, side, colour in ((0, names[0], "left", ABOVE), (1, names[1], "right", BELOW)):
         look = dict(transform=numbers.transAxes, va="top", ha=side, size=19, weight="bold", color=colour)
@@ -134,6 +137,17 @@ def _box(ax, place, shape):
     left, right, bottom, top = ax.images[0].get_extent()
     width, height = (right - left) / shape[1], (bottom - top) / shape[0]
     return left + place[1] * width, top + place[0] * height, width, height
+
+
+def _dash_places(ax, covered, shape, text):
+    """A dashed frame around several places, with a text below."""
+    row, column, rows, columns = covered
+    x, y, width, height = _box(ax, (row, column), shape)
+    look = dict(fill=False, ls=(0, (3, 2)), lw=2.6, zorder=5)
+    ax.add_patch(Rectangle((x, y), columns * width, rows * height, ec=COLORS["ink"], **look))
+    middle = x + columns * width / 2, y + (rows + 0.25) * height
+    ground = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.85)
+    ax.text(*middle, text, size=15, weight="bold", ha="center", va="center", zorder=6, bbox=ground)
 
 
 def _frame_place(ax, place, shape, colour):

@@ -75,7 +75,7 @@ def test_a_vote_adds_up_to_the_score():
     fig = places.draw_vote(PHOTO, features, weights, -0.25, "cup", "Found")
     _, photo, grid = fig.axes
     assert "4 features" in words(fig)
-    for text in ("3.0", "2.000", "6.0", "6.4", "average 1.07, constant −0.25: score 0.82", "evidence for “cup”"):
+    for text in ("3.0", "2.000", "6.0", "6.4", "average 1.07 + constant −0.25 = score 0.82", "evidence for “cup”"):
         assert text in words(fig), text
     assert np.array_equal(grid.images[0].get_array(), features @ weights)
     for ax in (photo, grid):  # the last of 2 rows and 3 columns

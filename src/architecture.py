@@ -11,7 +11,7 @@ Layers carry the names of `keras.applications`. Of libraries only `keras` is imp
 import math
 import sys
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from numbers import Integral
 
 from start import native_log_off
@@ -129,7 +129,10 @@ def find_scale(variant):
 
 
 def compound_scale(phi, alpha=1.2, beta=1.1, gamma=1.15):
-    r"""Equation 3: depth $\alpha^\phi$, width $\beta^\phi$, resolution $\gamma^\phi$ times B0's, 224 pixels."""
+    r"""Equation 3: depth $\alpha^\phi$, width $\beta^\phi$, resolution $\gamma^\phi$ times B0's, 224 pixels.
+
+    Raises ValueError, in one line, as all functions of this file do.
+    """
     require(is_number(phi) and abs(phi) <= 100, "phi", phi, "a number from -100 to 100")
     require_kind(GROWTH, alpha=alpha, beta=beta, gamma=gamma)
     alpha, beta, gamma = map(float, (alpha, beta, gamma))  # 8-bit numbers would overflow
@@ -203,7 +206,9 @@ class Block(Costs):
 
     @property
     def convs(self):
-        return tuple(filter(None, (self.expand, self.depthwise, self.se_reduce, self.se_expand, self.project)))
+        """The convolutions that the block has, in order."""
+        parts = self.expand, self.depthwise, self.se_reduce, self.se_expand, self.project
+        return tuple(conv for conv in parts if conv)
 
 
 @dataclass(frozen=True)
@@ -218,8 +223,10 @@ class Plan(Costs):
 
     @property
     def convs(self):
-        parts = [(self.stem,), *(block.convs for block in self.blocks), (self.top, self.predictions)]
-        return tuple(filter(None, chain(*parts)))
+        """All convolutions, from the stem to the classifier."""
+        inside = [conv for block in self.blocks for conv in block.convs]
+        ends = [self.top, self.predictions] if self.predictions else [self.top]
+        return (self.stem, *inside, *ends)
 
     @property
     def stages(self):
@@ -316,7 +323,10 @@ def EfficientNet(variant="b0", classes=1000, include_top=True):
 
 
 def mbconv(x, block):
-    """The mobile inverted bottleneck: widen, filter each channel in space, weigh the channels, narrow, add."""
+    """The mobile inverted bottleneck: widen, filter each channel in space, weigh the channels, narrow, add.
+
+    x: (batch, height, width, channels that enter the Block). Returns (batch, height / stride, width / stride, filters).
+    """
     inputs = x
     if block.expand:
         x = convolve(x, block.expand)
@@ -332,7 +342,7 @@ def mbconv(x, block):
 
 
 def squeeze_excite(x, block):
-    """A gate between 0 and 1 for each channel, computed from the channel means of the whole image."""
+    """x, (batch, height, width, channels), times a gate from 0 to 1 for each channel, from the means over the image."""
     gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{block.name}se_squeeze")(x)
     gate = convolve(gate, block.se_reduce)
     gate = convolve(gate, block.se_expand)
@@ -340,7 +350,10 @@ def squeeze_excite(x, block):
 
 
 def convolve(x, conv):
-    """The layers of one Conv: the convolution, batch normalization unless it has a bias, and its activation."""
+    """The layers of one Conv: the convolution, batch normalization unless it has a bias, and its activation.
+
+    x: (batch, size, size, inputs) of the Conv. Returns (batch, output_size, output_size, filters).
+    """
     own = conv.activation if conv.bias else None  # without a norm between them, the layer does its activation itself
     options = dict(strides=conv.stride, padding="same", use_bias=conv.bias, activation=own, name=conv.name)
     if conv.depthwise:

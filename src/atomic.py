@@ -1,11 +1,10 @@
-"""Files that are there whole or not at all: written under another name first, and tables that several runs may fill."""
+"""Files of arrays and tables: written whole or not at all, read with care, and locked while somebody writes."""
 
 import csv
 import io
 import os
 import zipfile
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,20 +76,25 @@ def write_rows(path, rows):
 def locked(path, wait=True):
     """Nobody else holds this lock on `path` meanwhile; it ends with the process, however that ends.
 
-    Raises BlockingIOError at once if somebody holds it and `wait` is False.
+    Raises BlockingIOError at once if somebody holds it and `wait` is False, and where files cannot be locked.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(f"{path}.lock", "w", encoding="utf-8") as file:
         try:
-            import fcntl
-        except ImportError:  # Windows
-            import msvcrt
-
-            lock, kind = partial(msvcrt.locking, file.fileno()), (msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        else:
-            lock, kind = partial(fcntl.flock, file), (fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB,)
-        try:
-            lock(*kind)
+            _lock(file, wait)
         except OSError as error:
-            raise BlockingIOError(f"another process works on {path}") from error
+            raise BlockingIOError(
+                f"another process works on {path}, or it cannot be locked: {error.strerror}"
+            ) from error
         yield
+
+
+def _lock(file, wait):
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -127,7 +127,9 @@ def give_back():
 
 @contextmanager
 def quiet():
-    """Converters warn of what their own calls do, name temporary folders, and list what we refuse in one line."""
+    """Silences warnings, logging and TensorFlow's own log meanwhile: converters warn of what their own calls do, name
+    temporary folders, and list what we refuse in one line.
+    """
     before = logging.root.manager.disable
     logging.disable()
     try:

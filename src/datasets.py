@@ -20,7 +20,7 @@ from atomic import locked, read_arrays, read_rows, write_atomically
 from downloads import Split, fetch, verified
 
 DATA = Path(__file__).resolve().parent.parent / "data"
-CACHE = DATA / "cache"  # not in git: what `tools/` put there, verified
+CACHE = DATA / "cache"  # not in git: complete data sets, verified, from the network or from tools/
 PHOTOS = {
     "chelsea": "chelsea.png",
     "coffee": "coffee.webp",
@@ -125,7 +125,8 @@ def _eight_bits(image):
     """Grey of more than 8 bits, which Pillow would cut off at 255, as mode L."""
     tiff = getattr(image, "tag_v2", {})
     bits = tiff.get(ExifTags.Base.BitsPerSample, (16,))[0]
-    if not (image.mode.startswith("I;16") or image.mode == "I" and image.format in ("PNG", "PPM")):
+    sixteen_bits = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    if not sixteen_bits:
         raise ValueError(f"its mode is {image.mode}, where black and white are no fixed numbers; save it with 8 bits")
     pixels = np.asarray(image).astype(np.uint32)
     see_through = pixels == image.info.get("transparency", -1)
@@ -183,7 +184,8 @@ def split(labels, groups=None, shares=(0.6, 0.2, 0.2), seed=0) -> list[np.ndarra
     shares = np.asarray(shares, float)
     require((shares > 0).all() and abs(shares.sum() - 1) < 1e-6, "shares", shares.tolist(), "numbers that add up to 1")
     random, part_of = np.random.default_rng(seed), {}
-    for label in np.unique(labels):
+    by_groups = sorted(np.unique(labels), key=lambda label: len(set(groups[labels == label].tolist())))
+    for label in by_groups:  # who has the fewest groups chooses first, in case a group has two classes
         images_in = Counter(groups[labels == label].tolist())
         allowed = f"{len(shares)} or more; only then each part has some"
         require(len(images_in) >= len(shares), f"the number of groups in class {label}", len(images_in), allowed)
@@ -209,7 +211,8 @@ def _survey(path):
     photos, left_out, problems = {}, Counter(), []
     for place in _listed(path, problems):
         if not place.is_dir():
-            left_out[f"{_ending(place)} beside the classes"] += _ending(place) not in NOTES
+            if _ending(place) not in NOTES:
+                left_out[f"{_ending(place)} beside the classes"] += 1
             continue
         name = os.fsencode(place.name).decode("utf-8", "surrogateescape")  # whatever the locale's encoding
         photos[name] = []
@@ -219,8 +222,8 @@ def _survey(path):
                 left_out[f"in the sub-folder {name}/{file.name}"] += len(inside)
             elif _ending(file) in PHOTO_ENDINGS + HEIC:
                 photos[name].append(file)
-            else:
-                left_out[_ending(file)] += _ending(file) not in NOTES
+            elif _ending(file) not in NOTES:
+                left_out[_ending(file)] += 1
         if len(photos[name]) < 2:
             problems.append(f"the number of photos in {name!r} is {len(photos[name])}")
     if len(photos) < 2:
@@ -371,10 +374,14 @@ def _table(folder, name):
     require(name in list(tables), f"{folder} table", name, ", ".join(tables))
     rows = read_rows(tables[name])
     require(rows, "the number of rows of", tables[name].name, "one or more")
+    # csv puts surplus cells under None, and None into missing ones
     odd = [line for line, row in enumerate(rows, start=2) if None in row or None in row.values()]
     require(not odd, f"the number of cells of {tables[name].name}, lines", odd, "one for each column")
-    columns = {column: _typed([row[column] for row in rows]) for column in rows[0]}
-    return [dict(zip(columns, row)) for row in zip(*columns.values())]
+    for column in rows[0]:
+        cells = _typed([row[column] for row in rows])
+        for row, cell in zip(rows, cells):
+            row[column] = cell
+    return rows
 
 
 def _typed(cells):

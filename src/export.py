@@ -77,8 +77,8 @@ def fuse(model: keras.Model) -> keras.Model:
     tensorflow_module()
 
     def copy(layer):
-        fusable = type(layer) is layers.BatchNormalization and len(layer.input.shape) == 4 and not layer.synchronized
-        if fusable and layer.axis in (-1, 3):
+        fusable = type(layer) is layers.BatchNormalization and len(layer.input.shape) == 4
+        if fusable and layer.axis in (-1, 3) and not _differs_in_training(layer):
             return FusedBatchNormalization.from_config(layer.get_config())
         return _copy(layer)
 
@@ -86,6 +86,11 @@ def fuse(model: keras.Model) -> keras.Model:
     for layer, copied in copies:
         _copy_state(layer, copied)
     return fused
+
+
+def _differs_in_training(norm):
+    """Whether a batch norm has another rule than the kernel: over all devices, or Keras's renormalization."""
+    return norm.synchronized or getattr(norm, "renorm", False)  # older Keras has no renorm
 
 
 @keras.saving.register_keras_serializable("efficientnet_notebooks")
@@ -118,14 +123,19 @@ def _foldable(model):
     makers = {id(tensor): node.operation for node in nodes for tensor in node.output_tensors}
     found = {}
     for node in nodes:
-        norm, tensor = node.operation, id(node.input_tensors[0]) if node.input_tensors else None
-        conv = makers.get(tensor) if type(norm) is layers.BatchNormalization else None
-        if type(conv) in (layers.Conv2D, layers.DepthwiseConv2D):
-            axes = (-1, 3) if conv.data_format == "channels_last" else (1, -3)
-            once = calls[norm.name] == calls[conv.name] == uses[tensor] == 1
-            stored = node.arguments.kwargs.get("training") is not True  # else it takes the batch's own statistics
-            if once and stored and conv.activation is keras.activations.linear and norm.axis in axes:
-                found[norm.name] = conv
+        norm = node.operation
+        if type(norm) is not layers.BatchNormalization:
+            continue
+        tensor = id(node.input_tensors[0])
+        conv = makers.get(tensor)
+        if type(conv) not in (layers.Conv2D, layers.DepthwiseConv2D):
+            continue
+        of_channels = norm.axis in ((-1, 3) if conv.data_format == "channels_last" else (1, -3))
+        linear = conv.activation is keras.activations.linear
+        once = calls[norm.name] == calls[conv.name] == uses[tensor] == 1
+        stored = node.arguments.kwargs.get("training") is not True  # else it takes the batch's own statistics
+        if of_channels and linear and once and stored:
+            found[norm.name] = conv
     return found
 
 
@@ -235,9 +245,9 @@ def _settings(graph, ending, calibration, quantize):
 def _calibration(images, graph, ending):
     """Calibration images in the model's type, or ValueError."""
     shape, images = tuple(graph.inputs[0].shape[1:]), np.asarray(images)
-    allowed = f"(n, {', '.join(map(str, shape))}), and a .tflite file"
-    fits = ending == ".tflite" and images.ndim == 4 and images.shape[1:] == shape and len(images)
-    require(fits, "the shape of calibration", images.shape, allowed)
+    require(ending == ".tflite", "the ending of a file with calibration", ending, ".tflite")
+    fits = images.ndim == 4 and images.shape[1:] == shape and len(images)
+    require(fits, "the shape of calibration", images.shape, f"(n, {', '.join(map(str, shape))})")
     low, high = float(images.min()), float(images.max())
     allowed = "0 to 255; images that were divided by 255 do not show the range of the maps"
     require(0 <= low and 1 < high <= 255, "the range of calibration", f"{low:.3g} to {high:.3g}", allowed)
@@ -255,7 +265,7 @@ def _verify(path, model, quantize, calibration):
         found = load(path)(images)
         (expected,) = keras.tree.flatten(model(images, training=False))
     expected = keras.ops.convert_to_numpy(expected).astype("float64")
-    types = {quantize, *(layer.compute_dtype for layer in model.layers)}
+    types = {quantize, *(layer.compute_dtype for layer in model._flatten_layers())}
     tolerance = max(TOLERANCE.get(name, FLOAT32) for name in types)
     if found.shape != expected.shape:
         raise ValueError(f"{written} gives shape {found.shape}, the model {expected.shape}.")
@@ -286,9 +296,11 @@ def load(path: str | os.PathLike) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """The same function for a model in memory, as it is now: a snapshot, which later training does not change.
+    """A fast function, images (n, height, width, channels), pixels 0 to 255 -> outputs (n, ...), of a model in memory.
 
-    On TensorFlow the graph is traced once, for any number of images, and its weights become constants.
+    It is a snapshot, which later training does not change. Raises ValueError for a model of several inputs, and (the
+    function) for images of another shape. On TensorFlow the graph is traced once, for any number of images, and its
+    weights become constants.
     """
     graph = _graph(model)
     call = frozen(graph) if keras.backend.backend() == "tensorflow" else partial(graph, training=False)

@@ -15,16 +15,8 @@ def strategy_of(args):
 
     `args` has `devices`, `workers` and `index`. Raises ValueError, in one line.
     """
-    if args.workers:
-        task = dict(type="worker", index=args.index)
-        os.environ["TF_CONFIG"] = json.dumps(dict(cluster=dict(worker=args.workers.split(",")), task=task))
-    if "TF_CONFIG" in os.environ:
-        addresses, place = places(os.environ["TF_CONFIG"])
-        if args.devices:
-            raise ValueError(f"--devices is {args.devices}, but TF_CONFIG is set: a machine uses all that it has.")
-        print(f"joins {os.environ['TF_CONFIG']} and waits until all are there", flush=True)
-        meet(addresses, place)
-        return tf.distribute.MultiWorkerMirroredStrategy()
+    if args.workers or "TF_CONFIG" in os.environ:
+        return _with_other_machines(args)
     gpus, cpus = tf.config.list_physical_devices("GPU"), tf.config.list_physical_devices("CPU")
     count = args.devices or len(gpus) or 1
     if count == 1:
@@ -37,6 +29,22 @@ def strategy_of(args):
         if len(tf.config.list_logical_devices("CPU")) < count:
             raise ValueError(f"--devices is {count}, but this process began with fewer; start another.") from None
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
+
+
+def _with_other_machines(args):
+    """The strategy of several machines: those of --workers, else those that TF_CONFIG names."""
+    resolver = None  # TensorFlow then reads TF_CONFIG itself
+    if args.workers:
+        addresses, place = args.workers.split(","), args.index
+        cluster = tf.train.ClusterSpec(dict(worker=addresses))
+        resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(cluster, "", "worker", place, rpc_layer="grpc")
+    else:
+        addresses, place = places(os.environ["TF_CONFIG"])
+        if args.devices:
+            raise ValueError(f"--devices is {args.devices}, but TF_CONFIG is set: a machine uses all that it has.")
+    print(f"joins {', '.join(addresses)} as number {place} and waits until all are there", flush=True)
+    meet(addresses, place)
+    return tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
 
 def places(text):
@@ -63,7 +71,8 @@ def meet(addresses, place):
         with socket.create_server(("", int(port))) as server:
             while len(guests) < len(addresses) - 1:
                 guest, _ = server.accept()
-                guests[guest.recv(8)] = guest  # by its place: one that came again counts once
+                if place_of_guest := guest.recv(8):  # a stranger, or one that was killed, says nothing
+                    guests[place_of_guest] = guest  # one that came again counts once
         for guest in guests.values():
             with guest:
                 guest.sendall(b"come")

@@ -10,7 +10,7 @@ STAGES = (
 
 
 def mini(**changes):
-    """Its Baseline; `changes` are fields of Baseline that shall differ.
+    """The Baseline of the network that trains in minutes; `changes` are its fields that shall differ.
 
     No stochastic depth: a few epochs overfit little, and it favours shallow networks.
     """

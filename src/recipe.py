@@ -51,4 +51,5 @@ def progress(text, start, part):
     elapsed = time.perf_counter() - start
     bar = "#" * round(20 * part) + "." * (20 - round(20 * part))
     left = f"{elapsed / part - elapsed:.0f}" if part else "?"
-    print(f"\r[{bar}] {text}  {elapsed:.0f} s, {left} s left ", end="", flush=True)
+    line = f"[{bar}] {text}  {elapsed:.0f} s, {left} s left "
+    print(f"\r{line:<100}", end="", flush=True)  # as long as the longest, so that nothing of it is left

@@ -51,12 +51,12 @@ def own(block, gate):
 
 def half(block, gate):
     """The rule of a gate that is one half, whatever the image."""
-    return 0 * gate + 0.5
+    return keras.ops.full_like(gate, 0.5)
 
 
 def one(block, gate):
     """The rule of a gate that is wide open, as if there were none."""
-    return 0 * gate + 1.0
+    return keras.ops.ones_like(gate)
 
 
 def of_next_image(block, gate):
@@ -66,7 +66,7 @@ def of_next_image(block, gate):
 
 def fixed(values: dict[str, np.ndarray]) -> Rule:
     """The rule of gates that are the same for every image; values: name of the block -> (channels,)."""
-    return lambda block, gate: 0 * gate + values[block]
+    return lambda block, gate: keras.ops.zeros_like(gate) + values[block]
 
 
 # ---------------------------------------------------------------- batch norm

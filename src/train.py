@@ -230,7 +230,9 @@ class Trainer:
 
         def read(chosen, flip, offset):  # where a larger data set would open files
             images = mirror(self.x[chosen], flip)
-            return shift(images, offset) if most else images, self.y[chosen].astype("int64")
+            if most:
+                images = shift(images, offset)
+            return images, self.y[chosen].astype("int64")
 
         return self._feed(read, order[done:], mirrored[done:], offsets[done:], shape=self.x.shape[1:])
 
@@ -246,7 +248,7 @@ class Trainer:
     def test(self):
         """Test top-1 in %."""
         count = len(self.x_test)
-        order = np.append(np.arange(count), np.full(-count % self.args.batch, -1)).reshape(-1, self.args.batch)
+        order = np.pad(np.arange(count), (0, -count % self.args.batch), constant_values=-1).reshape(-1, self.args.batch)
 
         def read(chosen):  # -1 stands for no image, whose label no guess can equal
             return self.x_test[chosen], np.where(chosen < 0, -1, self.y_test[chosen]).astype("int64")
@@ -255,6 +257,7 @@ class Trainer:
         return 100 * sum(int(self.test_step(*batch)) for batch in feed) / count
 
     def variables(self):
+        """All that a checkpoint holds, in the order of its file."""
         return [*self.model.weights, *self.optimizer.variables]
 
     def save(self, path):

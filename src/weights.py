@@ -241,8 +241,10 @@ def _assign(model, arrays, complaint):
         elif array.dtype.kind != "f" or not np.isfinite(array).all():
             problems.append(f"{name} has values that are not finite numbers")
     headless = "predictions/kernel" not in variables
-    left = (name for name in arrays if name not in variables and not (headless and name.startswith("predictions/")))
-    problems += [f"{name} is left over" for name in left]
+    for name in arrays:
+        unwanted_top = headless and name.startswith("predictions/")
+        if name not in variables and not unwanted_top:
+            problems.append(f"{name} is left over")
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ValueError(f"{complaint}: {problems[0]}{more}; give the file of this variant.")

@@ -315,6 +315,14 @@ def test_a_burst_stays_in_one_part():
         assert np.abs(np.bincount(labels[part]) / 200 - share).max() < 0.08
 
 
+@pytest.mark.parametrize("seed", range(50))
+def test_each_part_gets_some_of_a_class_that_shares_its_bursts(seed):
+    groups = [*np.repeat(np.arange(10), 3), 0, 0, 1, 1, 2, 2]  # ten bursts of three cats; in three of them two dogs
+    labels = np.array([0] * 30 + [1] * 6)
+    for part in datasets.split(labels, groups, seed=seed):
+        assert set(labels[part]) == {0, 1}
+
+
 @pytest.mark.parametrize("count", [3, 4, 5, 6, 7])
 def test_each_part_gets_some_of_a_small_class(count):
     for part in datasets.split([0] * 50 + [1] * count):

@@ -274,3 +274,12 @@ def test_a_fused_network_is_saved_and_comes_back(tmp_path):
     again = keras.saving.load_model(tmp_path / "fused.keras")
     assert kinds(again).count(export.FusedBatchNormalization) == 1
     assert_same(values(again, SMALL), values(model, SMALL))
+
+
+def test_batch_norm_with_another_rule_in_training_stays_as_it_is():
+    image = layers.Input((8, 8, 3))
+    try:
+        norm = layers.BatchNormalization(renorm=True)
+    except (TypeError, ValueError):
+        pytest.skip("this Keras has no renorm")
+    assert export.FusedBatchNormalization not in kinds(export.fuse(keras.Model(image, norm(image))))

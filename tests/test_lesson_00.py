@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from architecture import plan
 from datasets import class_names, photo
 from weights import pretrained
 
@@ -68,3 +69,7 @@ def test_in_the_mirror_it_is_the_same_eye(network, cat):
     evidence, shares = network(cat[:, ::-1])
     difference = evidence[..., TIGER] - evidence[..., EGYPTIAN]
     assert np.unravel_index(difference.argmin(), (7, 7)) == (2, 1) and lead(shares) > 1
+
+
+def test_the_images_of_b7_have_72_times_the_pixels_of_b0():
+    assert round((plan("b7").scale.resolution / plan("b0").scale.resolution) ** 2, 1) == 7.2

@@ -49,6 +49,8 @@ class Devices:
     def __init__(self, gpus=0, logical=None):
         self.gpus, self.logical, self.asked = gpus, logical, []
         self.config, self.distribute = self, self
+        self.train = SimpleNamespace(ClusterSpec=lambda cluster: cluster)
+        self.cluster_resolver = SimpleNamespace(SimpleClusterResolver=lambda *cluster, rpc_layer: cluster)
 
     def list_physical_devices(self, kind):
         return [f"{kind}:{i}" for i in range(self.gpus if kind == "GPU" else 2)]
@@ -70,8 +72,8 @@ class Devices:
     def MirroredStrategy(self, devices):
         return devices
 
-    def MultiWorkerMirroredStrategy(self):
-        return "several machines"
+    def MultiWorkerMirroredStrategy(self, resolver):
+        return "several machines", resolver
 
 
 def strategy(monkeypatch, devices=None, workers=None, index=None, **there):
@@ -106,10 +108,15 @@ def test_devices_beyond_those_that_are_there_are_parts_of_the_processor(monkeypa
 
 def test_machines_meet_before_the_engine_starts(monkeypatch, capsys):
     met = []
-    monkeypatch.setenv("TF_CONFIG", "")
+    monkeypatch.delenv("TF_CONFIG", raising=False)
     monkeypatch.setattr(machines, "meet", lambda *args: met.append(args))
-    assert strategy(monkeypatch, workers="a:1,b:2", index=1)[0] == "several machines"
+    cluster = ({"worker": ["a:1", "b:2"]}, "", "worker", 1)
+    assert strategy(monkeypatch, workers="a:1,b:2", index=1)[0] == ("several machines", cluster)
     assert met == [(["a:1", "b:2"], 1)] and "waits until all are there" in capsys.readouterr().out
+    assert "TF_CONFIG" not in os.environ, "the next run in this process is alone again"
+    task = dict(cluster=dict(worker=["c:1", "d:2"]), task=dict(type="worker", index=0))
+    monkeypatch.setenv("TF_CONFIG", json.dumps(task))
+    assert strategy(monkeypatch)[0] == ("several machines", None) and met[1] == (["c:1", "d:2"], 0)
     with pytest.raises(ValueError, match="--devices is 2, but TF_CONFIG is set"):
         strategy(monkeypatch, devices=2)
 
@@ -140,6 +147,27 @@ def test_one_that_knocks_again_counts_once():
     assert [guest.recv(4) for guest in guests[1:]] == [b"come", b"come"]
     for guest in guests:
         guest.close()
+
+
+def test_a_stranger_who_says_nothing_is_no_machine():
+    address, left = free_address(), []
+    first = threading.Thread(target=lambda: left.append(machines.meet([address, "b:1"], 0)), daemon=True)
+    first.start()
+    host, port = address.split(":")
+    for words in (b"", b"1"):
+        while True:
+            try:
+                guest = socket.create_connection((host, int(port)))
+                break
+            except OSError:
+                time.sleep(0.05)
+        assert not left
+        guest.sendall(words)
+        if words:
+            assert guest.recv(4) == b"come"
+        guest.close()
+        first.join(0.5)
+    assert left == [None]
 
 
 def test_nobody_leaves_the_meeting_before_all_are_there():

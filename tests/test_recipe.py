@@ -55,8 +55,8 @@ def test_the_learning_rate_rises_in_a_line_and_falls_in_a_cosine_to_zero():
 def test_the_bar_says_how_far_it_is_and_how_long_it_takes(monkeypatch, capsys):
     monkeypatch.setattr(recipe.time, "perf_counter", lambda: 130.0)
     recipe.progress("net", 100.0, 0.25)
-    assert capsys.readouterr().out == "\r[#####...............] net  30 s, 90 s left "
+    assert capsys.readouterr().out == f"\r{'[#####...............] net  30 s, 90 s left':<100}"
     recipe.progress("net", 100.0, 0.9)
-    assert capsys.readouterr().out == "\r[##################..] net  30 s, 3 s left "
+    assert capsys.readouterr().out == f"\r{'[##################..] net  30 s, 3 s left':<100}"
     recipe.progress("net", 130.0, 0)
-    assert capsys.readouterr().out == "\r[....................] net  0 s, ? s left "
+    assert capsys.readouterr().out == f"\r{'[....................] net  0 s, ? s left':<100}"

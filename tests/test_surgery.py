@@ -97,7 +97,7 @@ def test_the_statistics_are_those_of_numpy():
 def test_with_fresh_statistics_a_gate_that_is_the_same_everywhere_does_nothing(model):
     """One factor for all channels, before a linear layer and a batch norm: gone, up to epsilon."""
     gate = np.full((2, 1, 1, 3), 0.3)
-    assert (surgery.half("block1a", gate) == 0.5).all() and (surgery.one("block1a", gate) == 1).all()
+    assert np.all(surgery.half("block1a", gate) == 0.5) and np.all(surgery.one("block1a", gate) == 1)
     stale = [surgery.with_gates(model, rule) for rule in (surgery.half, surgery.one)]
     fresh = [surgery.recalibrated(copy, IMAGES) for copy in stale]
     assert np.abs(answers(stale[0]) - answers(stale[1])).max() > 0.01

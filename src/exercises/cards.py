@@ -38,7 +38,7 @@ with native_log_off():
 
 from architecture import Conv, Scale, compound_scale, plan
 from arguments import require
-from exercises.answers import Raised, attempt, define, same_parts
+from exercises.answers import Raised, attempt, define, same_results
 from exercises.slips import slips
 
 SIGNS = "?>=→✗~✓"
@@ -101,10 +101,12 @@ class Exercise:
 
     @property
     def slips(self):
-        """The same of each mistake in another right answer, where it fits in, and of the slips that anyone makes."""
+        """(source, message) of mistakes that no card names: each ✗ row within another right answer, where its text is
+        still there, and the slips of `exercises.slips`.
+        """
         found = []
         for other, results in zip(self.rows["~"], self.right[1:]):
-            if not all(map(same_parts, results, self.right[0])):  # else the mistakes give the same, too
+            if not same_results(results, self.right[0]):  # else the mistakes give the same, too
                 found += self._mistakes_in(other)
         return [*found, *slips(self.solution)]
 
@@ -123,10 +125,10 @@ class Exercise:
         """The solution with edits. Raises ValueError unless each text to be replaced stands there exactly once."""
         source = self.solution
         for edit in edits.split("; "):
-            old, _, new = (text.strip() for text in f" {edit} ".rpartition(" -> "))
-            old = old or re.search("«(.*?)»", self.source)[1]
+            old, _, new = f" {edit} ".rpartition(" -> ")  # the spaces: an arrow may stand at the end, before nothing
+            old = old.strip() or re.search("«(.*?)»", self.source)[1]  # without an arrow, the only gap
             require(source.count(old) == 1, f"{self.number}: the text to edit", old, "what stands there exactly once")
-            source = source.replace(old, new)
+            source = source.replace(old, new.strip())
         return source
 
     @cached_property
@@ -147,7 +149,7 @@ class Exercise:
         found = [(self.run(source), message) for source, message in self.mistakes]
         for source, message in self.slips:
             results = self.run(source)
-            if not any(all(map(same_parts, results, right)) for right in self.right):
+            if not any(same_results(results, right) for right in self.right):
                 found.append((results, message))
         return found
 

@@ -16,6 +16,7 @@ from exercises.answers import (
     left_open,
     same,
     same_parts,
+    same_results,
 )
 from exercises.cards import EXERCISES
 
@@ -85,7 +86,7 @@ def verdict(number, answer):
         return False, f"✗ {number} wants the function itself, {wanted}, not {describe(answer)}."
     results = _results(answer, entry.cases)
     got = [entry.parts(result) for result in results]
-    if any(all(map(same_parts, got, right)) for right in entry.right):
+    if any(same_results(got, right) for right in entry.right):
         return True, f"✓ {number} {entry.name}: {entry.praise}"
     if left_open(answer):
         return False, f"○ {number} not finished: a ... is left in {entry.name}. {stuck}"
@@ -133,21 +134,31 @@ def _first_wrong_part(got, right):
 
 
 def _named(entry, got, wrong):
-    """The message of the mistake that gives what the answer gives; empty if none does.
+    """The message of the mistake that gives what the answer gives; empty if none does."""
+    return _same_wherever_wrong(entry, got, wrong) or _same_first_wrong_part(entry, got, wrong)
 
-    First choice: the same wherever the answer is wrong, and in most cases. Second: the same first wrong part there.
-    """
-    similar = []
+
+def _same_wherever_wrong(entry, got, wrong):
+    """Of the mistakes that agree in every wrong case, the one that agrees in most cases."""
+    best, most = "", 0
     for results, message in entry.wrong:
-        agreeing = [i for i, parts in enumerate(got) if same_parts(parts, results[i])]
-        if set(agreeing) >= set(wrong):
-            similar.append((len(agreeing), message))
-    if similar:
-        return max(similar, key=lambda pair: pair[0])[1]
+        if all(same_parts(got[i], results[i]) for i in wrong):
+            agreeing = sum(map(same_parts, got, results))
+            if agreeing > most:
+                best, most = message, agreeing
+    return best
+
+
+def _same_first_wrong_part(entry, got, wrong):
+    """The first mistake whose first wrong part is the answer's, wherever that part is wrong."""
     right = entry.right[0]
     place = _first_wrong_part(got[wrong[0]], right[wrong[0]])
-    cases = [i for i in wrong if len(got[i]) == len(right[i]) and not same(got[i][place], right[i][place])]
+    cases = []
+    for i in wrong:
+        if len(got[i]) == len(right[i]) and not same(got[i][place], right[i][place]):
+            cases.append(i)
     for results, message in entry.wrong:
-        if cases and all(len(results[i]) > place and same(got[i][place], results[i][place]) for i in cases):
+        alike = [len(results[i]) > place and same(got[i][place], results[i][place]) for i in cases]
+        if alike and all(alike):
             return message
     return ""

@@ -19,13 +19,14 @@ def slips(source):
 def _returns_inside_a_loop(source):
     """The last line, a return, moved to the right, step by step, to right below the line before it."""
     *lines, last = source.rstrip().split("\n")
+    if "    for " not in source or not last.startswith("    return "):
+        return
     deepest = len(lines[-1]) - len(lines[-1].lstrip())
     if lines[-1].strip().startswith("return"):
         deepest -= 4  # below a return, nothing is run
-    if "    for " in source and last.startswith("    return "):
-        for indent in range(8, deepest + 1, 4):
-            slip = "\n".join([*lines, " " * indent + last.strip()])
-            yield slip, "that returns inside the loop, before its last turn: move the return to the left"
+    for indent in range(8, deepest + 1, 4):
+        slip = "\n".join([*lines, " " * indent + last.strip()])
+        yield slip, "that returns inside the loop, before its last turn: move the return to the left"
 
 
 def _replaced(source, match, text):

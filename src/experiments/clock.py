@@ -51,20 +51,21 @@ def quartiles(name, values, digits=4):
 
 
 def summary(seconds):
-    """A time in milliseconds, and over how many rounds, as a dict."""
+    """Seconds (rounds,) as milliseconds, and how many rounds they are, as a dict."""
     return quartiles("ms", 1000 * seconds) | dict(rounds=len(seconds))
 
 
 def ratios(seconds, reference, digits=4):
-    """A time divided by that of the reference in the same round, as a dict."""
+    """Seconds (rounds,) divided by those of the reference in the same round, as a dict."""
     return quartiles("ratio", seconds / reference, digits)
 
 
 def machine():
     """Two calls that tell what all cores can do, a matrix product and a copy, and the work in each of them."""
-    tf, n = tensorflow_module(), 1536
-    big, empty, cores = np.ones(2**25, "float32"), np.empty(2**25, "float32"), os.cpu_count()
-    pool, (source, target) = ThreadPoolExecutor(cores), [np.array_split(whole, cores) for whole in (big, empty)]
+    tf, n, cores = tensorflow_module(), 1536, os.cpu_count()
+    big, empty = np.ones(2**25, "float32"), np.empty(2**25, "float32")
+    pool = ThreadPoolExecutor(cores)
+    source, target = np.array_split(big, cores), np.array_split(empty, cores)
 
     def copy():
         list(pool.map(np.copyto, target, source))  # numpy lets go of the interpreter, so the cores do copy at once
@@ -73,6 +74,6 @@ def machine():
 
 
 def speeds(times, work):
-    """Billions of multiply-adds and of bytes per second, in the median round, as a dict."""
+    """Billions of multiply-adds and of bytes per second, in the median round, as a dict. times: seconds (2, rounds)."""
     rates = [float(amount / np.median(row) / 1e9) for row, amount in zip(times, work)]
     return dict(peak_gmacs_s=round(rates[0], 1), copy_gb_s=round(rates[1], 2))

@@ -1,7 +1,6 @@
 """Time of one forward pass on the CPU: whole networks, B0 layer by layer, and convolutions of every kind.
 
-    python src/measure.py clocks            writes data/measured/latency.csv, latency_blocks.csv and clocks.csv (ten
-                                            minutes on an idle machine)
+    python src/measure.py clocks            writes data/measured/latency.csv, latency_blocks.csv and clocks.csv
     python src/measure.py clocks --quick    a network, five layers and five convolutions; writes nothing
 
 Protocol, written before the first row
@@ -179,10 +178,15 @@ def measure(networks, b0_layers, convolutions, rounds=ROUNDS):
     for points in tables.values():
         calls += [call for _, call in points]
     times = take_turns(calls, rounds, SPAN, f"{len(calls)} points")
-    speed, empty, timed = speeds(times[:2], work), np.median(times[2]), iter(times[3:])
+    speed = speeds(times[:2], work)
+    empty, times = np.median(times[2]), times[3:]
     for name, points in tables.items():
+        own, times = times[: len(points)], times[len(points) :]
         subtracted = 0 if name == "latency" else empty
-        tables[name] = [row | summary(np.maximum(next(timed) - subtracted, 1e-6)) | speed for row, _ in points]
+        rows = []
+        for (row, _), seconds in zip(points, own):
+            rows.append(row | summary(np.maximum(seconds - subtracted, 1e-6)) | speed)
+        tables[name] = rows
     return tables
 
 

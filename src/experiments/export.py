@@ -1,6 +1,6 @@
 """One network in every format: size, time, accuracy, and the answers that it wins and loses, against plain Keras.
 
-    python src/measure.py export            writes data/measured/export.csv (half an hour on two free cores)
+    python src/measure.py export            writes data/measured/export.csv
     python src/measure.py export --quick    Lite0 with 20 images and one round; writes nothing
 
 Protocol, written before the first row
@@ -176,7 +176,7 @@ def runners(model):
                 print(f"no row of {model.name} as {name}: {error}", flush=True)
             else:
                 found[name] = export.load(path), size
-        if find_spec("openvino"):
+        if find_spec("openvino") and "ONNX" in found:
             found["OpenVINO"] = openvino(folder / "ONNX.onnx"), found["ONNX"][1]
     for policy in POLICIES:
         found[f"Keras, {policy}"] = traced(in_policy(model, policy)), ""

@@ -106,10 +106,14 @@ def by_block(full=True):
     (x, y), rows = images(full)[1], []
     for block, values in surgery.gates(trained("small", 0), x).items():
         classes = np.stack([values[y == label] for label in range(10)])  # (class, image, channel)
-        parts = classes.mean((0, 1)).var(), classes.mean(1).var(0).mean(), classes.var(1).mean()
-        shares = [round(100 * float(part / sum(parts)), 1) for part in parts]
-        row = dict(block=block, channels=values.shape[1], mean=round(float(values.mean()), 3))
-        rows.append(row | dict(between_channels=shares[0], between_classes=shares[1], within_classes=shares[2]))
+        parts = dict(
+            between_channels=classes.mean((0, 1)).var(),
+            between_classes=classes.mean(1).var(0).mean(),
+            within_classes=classes.var(1).mean(),
+        )
+        whole = sum(parts.values())
+        shares = {name: round(100 * float(part / whole), 1) for name, part in parts.items()}
+        rows.append(dict(block=block, channels=values.shape[1], mean=round(float(values.mean()), 3)) | shares)
     return rows
 
 

@@ -1,6 +1,6 @@
 """How cost grows with the network and with the batch: time and memory of an answer and of a step of training.
 
-    python src/measure.py growth            writes data/measured/growth.csv, a quarter of an hour on an idle machine
+    python src/measure.py growth            writes data/measured/growth.csv
     python src/measure.py growth --quick    B0 with one image and with two; writes nothing
 
 Protocol, written before the first row

@@ -100,7 +100,8 @@ def inference(batch, rounds):
     peer, rows = compiled(lambda x: model(x, training=False), images.shape, low=0, high=255), []
     with tempfile.TemporaryDirectory() as folder:
         for name, run in runners(Path(folder), batch).items():
-            wanted = 1.5 if name == "TensorFlow" else 3 if batch == 1 else 1
+            of_files = 3 if batch == 1 else 1
+            wanted = 1.5 if name == "TensorFlow" else of_files
             rows.append(row(f"b0, {batch} images, {name}", wanted, peer, lambda run=run: run(images), rounds))
     return rows
 
@@ -126,9 +127,10 @@ def runners(folder, batch):
 def training(size, batch, rounds):
     """A step of SGD, averages included."""
     scale, calls = Scale(1.0, 1.0, size), []
+    x, y = pixels(batch, size), np.arange(batch)
     for model in (of_keras("b0", input_shape=(size, size, 3)), export.fuse(EfficientNet(scale))):
         model.compile(keras.optimizers.SGD(1e-6), "sparse_categorical_crossentropy", jit_compile=False)
-        calls.append(lambda model=model: model.train_on_batch(pixels(batch, size), np.arange(batch)))
+        calls.append(lambda model=model: model.train_on_batch(x, y))
     return row(f"training step, {size} px, batch {batch}", 1.5, *calls, rounds)
 
 

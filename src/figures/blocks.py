@@ -1,11 +1,10 @@
 """Drawings of what goes on inside MBConv blocks: their channels, the sum, dropped blocks, costs stage by stage."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import canvas
 from figures.labels import write_headline
-from figures.style import COLORS, RAMP, use_style, white_or_ink
+from figures.style import COLORS, RAMP, subplots, white_or_ink
 
 TILE, ROWS, GAP = 0.3, 12, 1.45  # side of a channel's picture, channels in a column, room for an operator; in inches
 PIXELS = 28  # side of a channel's picture in a sheet
@@ -90,8 +89,7 @@ def draw_way_back(errors, title):
     `errors`: dict of activation -> (widths, errors in %), whose first width is the narrow layer and whose last the wide
     one. `title`: the finding, as a headline.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(11, 5.4))
+    fig, ax = subplots(figsize=(11, 5.4))
     for (name, (widths, lost)), colour, dash in zip(errors.items(), (COLORS["ink"], COLORS["muted"]), ("-", "--")):
         ax.plot(widths, lost, color=colour, ls=dash, marker="o", ms=9, mec="white", zorder=3)
         look = dict(textcoords="offset points", va="center", weight="bold", size=16)
@@ -115,8 +113,7 @@ def draw_dropped(blocks, ran, title):
 
     Bars of blocks without a skip connection are hollow, their rows stay white: they always run. `title`: a headline.
     """
-    use_style()
-    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.6), sharey=True, width_ratios=[1, 2])
+    fig, (left, right) = subplots(1, 2, figsize=(12, 5.6), sharey=True, width_ratios=[1, 2])
     fills = [COLORS["skip"] if block.skip else "white" for block in blocks]
     rates = [100 * block.drop_rate for block in blocks]
     left.barh(range(len(blocks)), rates, color=fills, edgecolor=COLORS["skip"], lw=1.4)
@@ -147,8 +144,7 @@ def draw_versions(networks, printed, title):
 
     `networks`: dict of name -> Plan; `printed`: (label, MACs); `title`: the finding, as a headline.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(12, 1.9 + 0.95 * len(networks)))
+    fig, ax = subplots(figsize=(12, 1.9 + 0.95 * len(networks)))
     label, at = printed
     for place, network in enumerate(networks.values()):
         parts = [network.stem.macs, *(sum(block.macs for block in stage) for stage in network.stages)]

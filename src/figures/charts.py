@@ -11,16 +11,7 @@ from architecture import plan
 from datasets import published
 from figures import canvas
 from figures.labels import label_ends, label_points, write_headline, write_headline_above
-from figures.style import (
-    COLORS,
-    DASHES,
-    MARKERS,
-    colours_of,
-    log_scales,
-    name_rows,
-    use_style,
-    white_or_ink,
-)
+from figures.style import COLORS, DASHES, MARKERS, colours_of, log_scales, name_rows, subplots, use_style, white_or_ink
 from intervals import t_interval
 
 TABLE_2 = (
@@ -83,8 +74,7 @@ def curves(lines, xlabel, ylabel, measured=None, log="", *, title):
     `lines` and `measured`: dicts of name -> (x, y); the same name has the same colour. `log`: "x", "y" or "xy".
     `title`: the finding, as a headline.
     """
-    use_style()
-    fig, ax = plt.subplots()
+    fig, ax = subplots()
     measured = measured or {}
     names = list(lines | measured)
     colours, handles = colours_of(names), []
@@ -120,8 +110,7 @@ def roofline(points, peak, bandwidth, title):
     `points`: list of (label, MACs per byte, MACs per second); `peak` is in MACs, `bandwidth` in bytes per second;
     `title`: the finding, as a headline.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(10, 5.6))
+    fig, ax = subplots(figsize=(10, 5.6))
     points = [(name, intensity, speed / 1e9) for name, intensity, speed in points]
     peak, bandwidth = peak / 1e9, bandwidth / 1e9
     names, intensities, speeds = zip(*points)
@@ -164,8 +153,7 @@ def tradeoff(families, xlabel, ylabel, scattered=(), log="x", *, title, size=11.
     end, or in a legend if there is no room. `log`: "x", "y", "xy" or "". `title`: the finding, as a headline.
     `size`: of the points' labels.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(10, 5.8))
+    fig, ax = subplots(figsize=(10, 5.8))
     colours = colours_of(families)
     for (name, points), marker in zip(families.items(), itertools.cycle(MARKERS)):
         _, x, y = zip(*points)
@@ -198,9 +186,8 @@ def shares(bars, colours, title):
 
     `colours`: dict of part -> colour, for parts that COLORS does not know. `title`: the finding, as a headline.
     """
-    use_style()
     palette = COLORS | colours
-    fig, ax = plt.subplots(figsize=(11, 1.2 + 0.75 * len(bars)))
+    fig, ax = subplots(figsize=(11, 1.2 + 0.75 * len(bars)))
     for y, parts in enumerate(bars.values()):
         percent = {part: 100 * amount / sum(parts.values()) for part, amount in parts.items()}
         draw_bar(ax, y, percent, palette, lambda _, percent: f"{percent:.0f} %" if percent >= 4.5 else "")
@@ -229,8 +216,7 @@ def seeds(groups, xlabel, title):
 
     `title`: the finding, as a headline.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(10, 0.9 + 0.85 * len(groups)))
+    fig, ax = subplots(figsize=(10, 0.9 + 0.85 * len(groups)))
     colours, ink = colours_of(groups, shared=True), COLORS["ink"]
     dots = dict(ls="None", marker="o", ms=9, mec="white", mew=1, alpha=0.85)
     for y, (name, values) in enumerate(groups.items()):
@@ -251,8 +237,7 @@ def paired_bars(labels, series, ylabel, title, numbers=None, notes=()):
     `numbers`: how each value is written over its bar, as "{:.1f}". `notes`: a text over each group of bars, "" for
     none, in the colour of the first series. A value that is NaN has no bar.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(11, 5))
+    fig, ax = subplots(figsize=(11, 5))
     places, width = np.arange(len(labels)), 0.8 / len(series)
     for i, (name, (values, colour)) in enumerate(series.items()):
         shifted = places + (i - (len(series) - 1) / 2) * width
@@ -276,22 +261,20 @@ def paired_bars(labels, series, ylabel, title, numbers=None, notes=()):
 # ---------------------------------------------------------------- images
 
 
-def image_grid(images, titles=None, columns=4, limits=(None, None), headline=None, side=2.6, size=13):
+def image_grid(images, titles=None, columns=4, headline=None, side=2.6, size=13):
     """Draws images side by side: (height, width, 3), or (height, width) in grey.
 
-    `limits`: the values of the darkest and the brightest colour; without them each image has its own range.
     `headline`: what the images show, over them all. `side`: the width of each, in inches; `size`: of the titles'
     letters, in points.
     """
-    use_style()
     rows = math.ceil(len(images) / columns)
     columns = min(columns, len(images))
     height = side * np.shape(images[0])[0] / np.shape(images[0])[1] + (0.35 if titles is not None else 0.1)
-    fig, axes = plt.subplots(rows, columns, figsize=(side * columns, height * rows), squeeze=False)
+    fig, axes = subplots(rows, columns, figsize=(side * columns, height * rows), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for i, (ax, image) in enumerate(zip(axes.flat, images)):
-        ax.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+        ax.imshow(image, cmap="gray", interpolation="nearest")
         if titles is not None:
             ax.set_title(titles[i], size=size, weight="normal", loc="center", pad=5)
     if headline:

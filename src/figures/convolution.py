@@ -5,13 +5,12 @@ What is marked follows from a Conv of the plan, so that a picture cannot disagre
 
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 from figures import canvas
 from figures.labels import write_headline, write_headline_above
-from figures.style import COLORS, CONVOLUTIONS, bare, use_style
+from figures.style import COLORS, CONVOLUTIONS, bare, subplots
 
 PIXELS = 5  # height and width of the drawn maps
 CELL, BETWEEN, REACH = 0.235, 0.3, 1.45  # of a cell, between two maps of a stack, from the inputs to the outputs
@@ -85,7 +84,7 @@ def _draw_map(ax, left, bottom, window, colour):
             canvas.box(ax, left + column * CELL, bottom + row * CELL, CELL, CELL, fill, lw=1.2, edgecolor="white")
 
 
-NUMBER, SIGN, GAP = 0.62, 0.62, 0.6  # of a cell with a number, of the room for a sign, between two channels
+NUMBER, SIGN, SUM, GAP = 0.62, 0.62, 1.18, 0.6  # of a cell, of the room for a sign, for "sum =", between two channels
 NAMES, HEADS = 1.5, 0.85  # room for the names of the channels, and above the columns
 
 
@@ -97,26 +96,32 @@ def draw_by_eye(windows, kernels, weights, title):
     sums = (np.asarray(windows) * kernels).sum((1, 2))
     side = len(kernels[0]) * NUMBER
     height = len(sums) * side + (len(sums) - 1) * GAP
-    starts = np.cumsum([NAMES, side + SIGN, side + 1.9 * SIGN, NUMBER + SIGN, NUMBER + 1.6 * SIGN])
-    fig, ax = canvas.new(starts[-1] + NUMBER + 0.3, height + HEADS + 0.9)
+    widths = [NAMES, side + SIGN, side + SUM, NUMBER + SIGN, NUMBER + 1.6 * SIGN]
+    at_window, at_kernel, at_sum, at_weight, at_output = np.cumsum(widths)
+    fig, ax = canvas.new(at_output + NUMBER + 0.3, height + HEADS + 0.9)
     ax.text(0.1, height + HEADS + 0.55, title, **canvas.HEADLINE)
     grey, green, navy = (canvas.mix(COLORS[name], "white", 0.6) for name in ("feature", "depthwise", "pointwise"))
     centre = 0.3 + height / 2
     for channel, total in enumerate(sums):
         bottom = 0.3 + height - side - channel * (side + GAP)
         middle = bottom + side / 2
-        parts = (windows[channel], kernels[channel], [[total]], [[weights[channel]]])
         ax.text(0.1, middle, f"channel {channel + 1}", va="center", size=17)
-        for start, numbers, colour, sign in zip(starts, parts[:3], (grey, green, green), ("×", "sum =", "×")):
+        for start, numbers, colour, sign, room, size in (
+            (at_window, windows[channel], grey, "×", SIGN, 24),
+            (at_kernel, kernels[channel], green, "sum =", SUM, 18),
+            (at_sum, [[total]], green, "×", SIGN, 24),
+        ):
             draw_numbers(ax, start, middle - len(numbers) * NUMBER / 2, numbers, colour)
-            room, size = (1.9 * SIGN, 18) if sign == "sum =" else (SIGN, 24)
             ax.text(start + len(numbers) * NUMBER + room / 2, middle, sign, ha="center", va="center", size=size)
-        draw_numbers(ax, starts[3], middle - NUMBER / 2, parts[3], navy)
-        end = starts[4] - 0.08, centre + (0.12 if middle > centre else -0.12)
-        canvas.arrow(ax, [(starts[3] + NUMBER + 0.08, middle), end], COLORS["ink"], lw=1.8)
-    draw_numbers(ax, starts[4], centre - NUMBER / 2, [[int(sums @ weights)]], navy)
-    heads = ("window", "depthwise: one kernel", "pointwise: mix")
-    for start, end, text in zip(starts[[0, 1, 3]], (starts[0] + side, starts[1] + side, starts[4] + NUMBER), heads):
+        draw_numbers(ax, at_weight, middle - NUMBER / 2, [[weights[channel]]], navy)
+        end = at_output - 0.08, centre + (0.12 if middle > centre else -0.12)
+        canvas.arrow(ax, [(at_weight + NUMBER + 0.08, middle), end], COLORS["ink"], lw=1.8)
+    draw_numbers(ax, at_output, centre - NUMBER / 2, [[int(sums @ weights)]], navy)
+    for start, end, text in (
+        (at_window, at_window + side, "window"),
+        (at_kernel, at_kernel + side, "depthwise: one kernel"),
+        (at_weight, at_output + NUMBER, "pointwise: mix"),
+    ):
         ax.text((start + end) / 2, height + 0.75, text, **canvas.NAME | dict(size=16.5))
     return fig
 
@@ -137,8 +142,7 @@ def draw_filters(inputs, kernels, outputs, titles, headline):
     inputs, outputs: (n, height, width), each in grey over its own range; kernels: (n, k, k), all on one scale on which
     white is zero; titles: n texts; headline: what they show.
     """
-    use_style()
-    fig, axes = plt.subplots(3, len(kernels), figsize=(2.3 * len(kernels), 7.4), squeeze=False)
+    fig, axes = subplots(3, len(kernels), figsize=(2.3 * len(kernels), 7.4), squeeze=False)
     largest = np.abs(kernels).max()
     for column, title in enumerate(titles):
         axes[0, column].imshow(inputs[column], cmap="gray")
@@ -188,8 +192,7 @@ def draw_against_rivals(names, blocks, rivals, title):
     blocks: for each of `names` a dict of part, such as "expand", -> MACs; rivals: a number of MACs for each. Over a
     block that costs more than its rival stands how many times as much. `title`: the finding, as a headline.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(11, 5.2))
+    fig, ax = subplots(figsize=(11, 5.2))
     places, bottom = np.arange(len(names)), np.zeros(len(names))
     for part in ("expand", "depthwise", "project"):
         millions = np.array([parts.get(part, 0) / 1e6 for parts in blocks])
@@ -230,9 +233,8 @@ def draw_kernels(rows, headline):
 
     rows: dict of a layer's name -> (k, k, n), its kernels from left to right; headline: what they show.
     """
-    use_style()
     count = next(iter(rows.values())).shape[-1]
-    fig, axes = plt.subplots(len(rows), count, figsize=(2.5 + 1.15 * count, 1.25 * len(rows) + 0.6), squeeze=False)
+    fig, axes = subplots(len(rows), count, figsize=(2.5 + 1.15 * count, 1.25 * len(rows) + 0.6), squeeze=False)
     largest = max(np.abs(kernels).max() for kernels in rows.values())
     for row, (name, kernels) in zip(axes, rows.items()):
         for ax, kernel in zip(row, np.moveaxis(kernels, -1, 0)):
@@ -250,8 +252,7 @@ def draw_wiring(matrices, titles, headline):
     titles: a text for each; headline: what they show. The fewer inputs an output hears, the greener: from dense to
     depthwise.
     """
-    use_style()
-    fig, axes = plt.subplots(1, len(matrices), figsize=(2.9 * len(matrices), 4.4), squeeze=False)
+    fig, axes = subplots(1, len(matrices), figsize=(2.9 * len(matrices), 4.4), squeeze=False)
     for ax, matrix, title in zip(axes.flat, matrices, titles):
         inputs, outputs = np.shape(matrix)
         heard = np.mean(np.sum(matrix, axis=0))

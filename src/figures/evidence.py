@@ -4,6 +4,7 @@ import html
 import math
 
 import matplotlib.pyplot as plt
+from IPython.display import HTML
 
 from figures import canvas
 from figures.labels import label_points
@@ -191,8 +192,6 @@ def readable(architecture):
 
 def folded_table(summary, rows, columns):
     """A table for a notebook that opens when one clicks on `summary`: these columns of `rows`, a list of dicts."""
-    from IPython.display import HTML  # a script needs no notebook
-
     lines = [f"<tr>{''.join(f'<th>{html.escape(column)}</th>' for column in columns)}</tr>"]
     for row in rows:
         cells = [f'<td style="text-align: left">{html.escape(str(row[column]))}</td>' for column in columns]

@@ -1,11 +1,10 @@
 """Pictures of a network that leaves the notebook: two layers folded into one, places for numbers, files to choose."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import canvas
 from figures.labels import write_headline_above
-from figures.style import COLORS, GREEN, NAVY, RED, name_rows, use_style
+from figures.style import COLORS, GREEN, NAVY, RED, name_rows, subplots
 
 LAYERS = {"convolution": NAVY, "batch norm": GREEN}
 LEFT, RIGHT = 0.3, 9.6  # of a number line, in inches
@@ -41,7 +40,7 @@ def _write_number(ax, x, y, number):
 def draw_outlier(numbers, outlier, places, title):
     """Draws numbers on evenly spaced places, without and with an outlier: each number falls to the nearest place.
 
-    numbers: from 0 up; `places` of them lie between 0 and the largest number, both ends included. `title`: the finding.
+    numbers: above 0; `places`: how many places stand from 0 to the largest number, both included. `title`: the finding.
     """
     fig, ax = canvas.new(12, 4.6)
     ax.text(LEFT, 4.25, title, **canvas.HEADLINE)
@@ -58,7 +57,8 @@ def draw_outlier(numbers, outlier, places, title):
         for i, x in enumerate(at):
             colour = COLORS["ink"] if i in used else COLORS["line"]
             ax.plot([x, x], [y, y + 0.22], color=colour, marker="", lw=3.2 if i in used else 2)
-        used.discard(places - 1 if outlier in shown else None)
+        if outlier in shown:
+            used.discard(places - 1)  # the outlier's own
         text = f"{len(numbers)} numbers\non {len(used)} places\nscale {max(shown) / (places - 1):g}"
         ax.text(RIGHT + 0.25, y + 0.6, text, size=16, weight="bold", va="center")
         for number in {0, max(numbers), max(shown)}:
@@ -73,8 +73,7 @@ def draw_files(files, panels, title, marked=()):
     files: dict of name -> list of values, one for each of `panels`, None where there is none; panels: what each shows.
     `marked`: names in red. `title`: the finding, as a headline.
     """
-    use_style()
-    fig, axes = plt.subplots(1, len(panels), figsize=(12, 1.9 + 0.7 * len(files)), sharey=True, squeeze=False)
+    fig, axes = subplots(1, len(panels), figsize=(12, 1.9 + 0.7 * len(files)), sharey=True, squeeze=False)
     for i, (ax, panel) in enumerate(zip(axes.flat, panels)):
         largest = max(values[i] for values in files.values() if values[i] is not None)
         for y, (name, values) in enumerate(files.items()):

@@ -8,17 +8,17 @@ import numpy as np
 from figures import canvas
 from figures.evidence import readable
 from figures.labels import label_points, write_headline
-from figures.style import COLORS, colours_of, log_scales, use_style
+from figures.style import COLORS, colours_of, log_scales, subplots, use_style
 
 COLUMNS = 2  # of panels
 WIDE, HIGH = 5.35, 2.15  # of a panel, in inches
 LEAST = 74  # top-1 in %: what is below is left out
 LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.9, 0.15, 0.35, 0.75, 0.8, 0.55  # room around the panels, in inches
-KEY = "red: {}, hollow where beaten · dark: others on the frontier · named: the fastest that reaches {} %"
+KEY = "red: EfficientNet, hollow where beaten · dark: others on the frontier · named: the fastest that reaches {} %"
 
 
-def draw_frontiers(panels, cost, xlabel, ylabel, title, goal, family="EfficientNet"):
-    """Draws the frontier of each of several tables, with the points of one family marked; less of `cost` is better.
+def draw_frontiers(panels, cost, xlabel, ylabel, title, goal):
+    """Draws the frontier of each of several tables, with the points of EfficientNet marked; less of `cost` is better.
 
     `panels`: dict of heading -> (rows, frontier, named): rows of networks.csv with the column `cost`, those on the
     frontier by rising cost, and the one that is named. All panels share their axes, and a dashed line at `goal`, a
@@ -37,11 +37,11 @@ def draw_frontiers(panels, cost, xlabel, ylabel, title, goal, family="EfficientN
         ax = canvas.axes_in_inches(fig, left, bottom, WIDE, HIGH)
         _share_limits(ax, everything)
         ax.axhline(goal, color=COLORS["muted"], lw=1, ls=(0, (4, 3)), marker="")
-        _plot_frontier(ax, points, frontier, family)
+        _plot_frontier(ax, points, frontier)
         ax.set_title(heading, size=16, pad=7)
         ax.tick_params(labelleft=column == 0, labelsize=14)
     fig.text(LEFT / width, 1 - 0.18 / height, title, size=17, weight="bold", va="top")
-    fig.text(LEFT / width, 1 - 0.56 / height, KEY.format(family, goal), va="top", color=COLORS["muted"], size=13.5)
+    fig.text(LEFT / width, 1 - 0.56 / height, KEY.format(goal), va="top", color=COLORS["muted"], size=13.5)
     middle = (LEFT + width - RIGHT) / 2 / width
     fig.text(middle, 0.2 / height, xlabel, ha="center", size=14)
     fig.text(0.2 / width, (BOTTOM + lines * (HIGH + ABOVE) / 2) / height, ylabel, va="center", rotation=90, size=14)
@@ -74,7 +74,7 @@ def _share_limits(ax, points):
     log_scales(ax, "x")
 
 
-def _plot_frontier(ax, points, frontier, family):
+def _plot_frontier(ax, points, frontier):
     groups = {
         (False, False): dict(marker="o", ms=4.5, color=COLORS["line"], zorder=1),
         (True, False): dict(marker="o", ms=6, color="white", mec=COLORS["accent"], mew=1.3, zorder=2),
@@ -84,12 +84,12 @@ def _plot_frontier(ax, points, frontier, family):
     x, y = zip(*[point[2:] for point in frontier])
     ax.step(x, y, where="post", color=COLORS["ink"], lw=1.2, marker="", zorder=3)
     for (ours, winner), look in groups.items():
-        chosen = [point for point in points if (point[0] == family) == ours and (point in frontier) == winner]
+        chosen = [point for point in points if (point[0] == "EfficientNet") == ours and (point in frontier) == winner]
         ax.plot([point[2] for point in chosen], [point[3] for point in chosen], ls="None", **look)
     named = []
     for who, label, x, y in frontier:
         if label:
-            colour = COLORS["accent"] if who == family else COLORS["ink"]
+            colour = COLORS["accent"] if who == "EfficientNet" else COLORS["ink"]
             named.append((label, x, y, dict(color=colour, weight="bold", size=14)))
     label_points(ax, named, sides=((-0.8, 0.8), (-1, 0), (0, 1), (0.8, -0.8), (1, 0), (0, -1)))
 
@@ -100,8 +100,7 @@ def draw_speeds(families, times, title):
     `families`: dict of name -> list of (label, billions of MACs, images per second). `times`: of the lines, in ms.
     `title`: the finding, as a headline.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(10, 5.4))
+    fig, ax = subplots(figsize=(10, 5.4))
     colours, names = colours_of(families), []
     for name, points in families.items():
         x, speed = np.array([point[1:] for point in points]).T
@@ -140,8 +139,7 @@ def draw_ladder(values, xlabel, title, marked=(), colour=COLORS["accent"], start
     Names in `marked` are drawn hollow. `title`: the finding, as a headline; `start`: where the axis begins, as 0 for
     shares; `row`: the height of a row in inches; `size`: of all letters but the headline's, in points.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(10, 1.6 + row * len(values)))
+    fig, ax = subplots(figsize=(10, 1.6 + row * len(values)))
     for i, (name, value) in enumerate(values.items()):
         fill = "white" if name in marked else colour
         ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=colour, mew=2, clip_on=False, zorder=3)

@@ -1,12 +1,11 @@
 """Drawings of squeeze-and-excitation: a block as a mixing desk, gates beside photos, a network with other gates."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import canvas
 from figures.convolution import SIGNED
 from figures.labels import write_headline
-from figures.style import COLORS, HEAT, name_rows, use_style
+from figures.style import COLORS, HEAT, name_rows, subplots
 
 PHOTO, CELL, SPACE = 3.0, 1.05, 0.14  # sides of the photo and of a channel's picture, room between channels; inches
 FADER, EDGE, NAMES = 1.75, 0.35, 1.15  # height of a fader, margin, room for the names of the rows
@@ -90,18 +89,20 @@ def draw_rows(photos, names, gates, mean, title):
     return fig
 
 
-def draw_replaced(stored, recomputed, title, guessing=10):
+GUESSING = 10  # top-1 in % of who guesses among ten classes
+
+
+def draw_replaced(stored, recomputed, title):
     """Draws top-1 of a network with other gates, a row for each kind: an arrow from the stored statistics of batch
     norm to recomputed ones, which are named where the arrow is longest.
 
-    stored, recomputed: dicts of kind -> top-1 in %; guessing: what chance would reach, in %.
+    stored, recomputed: dicts of kind -> top-1 in %.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(11, 1.05 * len(stored) + 1.5))
+    fig, ax = subplots(figsize=(11, 1.05 * len(stored) + 1.5))
     name_rows(ax, list(stored))
     ax.tick_params(labelsize=16)
-    ax.axvline(guessing, color=COLORS["muted"], ls=":", marker="")
-    ax.text(guessing, -0.5, " guessing", color=COLORS["muted"], va="top", size=15)
+    ax.axvline(GUESSING, color=COLORS["muted"], ls=":", marker="")
+    ax.text(GUESSING, -0.5, " guessing", color=COLORS["muted"], va="top", size=15)
     longest = max(stored, key=lambda kind: abs(stored[kind] - recomputed[kind]))
     for row, kind in enumerate(stored):
         before, after = stored[kind], recomputed[kind]
@@ -110,12 +111,15 @@ def draw_replaced(stored, recomputed, title, guessing=10):
             ax.annotate("", (after, row), (before, row), arrowprops=look)
         ax.plot(before, row, marker="o", ms=15, mfc="white", mec=COLORS["se"], mew=3, zorder=3)
         ax.plot(after, row, marker="o", ms=15, color=COLORS["se"], zorder=3)
-        names = (" with stored statistics", "with recomputed statistics ") if kind == longest else ("", "")
-        sides = (("left", -7), ("right", 22)) if kind == longest else (("center", 0), ("center", 0))
+        if kind == longest:
+            texts = f"{before:.1f} with stored statistics", f"with recomputed statistics {after:.1f}"
+            places = dict(xytext=(-7, 15), ha="left"), dict(xytext=(22, -30), ha="right")
+        else:
+            texts = f"{before:.1f}", f"{after:.1f}"
+            places = dict(xytext=(0, 15), ha="center"), dict(xytext=(0, -30), ha="center")
         look = dict(textcoords="offset points", size=16, bbox=dict(fc="white", ec="none", pad=1))
-        (side, aside), (other, beside) = sides
-        ax.annotate(f"{before:.1f}{names[0]}", (before, row), (aside, 15), ha=side, **look)
-        ax.annotate(f"{names[1]}{after:.1f}", (after, row), (beside, -30), ha=other, weight="bold", **look)
+        ax.annotate(texts[0], (before, row), **places[0], **look)
+        ax.annotate(texts[1], (after, row), weight="bold", **places[1], **look)
     ax.set_xlim(0, 100)
     ax.set_xlabel("test top-1 (%)", size=16)
     write_headline(ax, title, size=19)

@@ -1,10 +1,8 @@
 """Pictures of work that is shared or timed: an all-reduce, its ring, and bars with what they stand for beside them."""
 
-import matplotlib.pyplot as plt
-
 from figures import canvas
 from figures.labels import write_headline
-from figures.style import COLORS, log_scales, name_rows, use_style, white_or_ink
+from figures.style import COLORS, log_scales, name_rows, subplots, white_or_ink
 
 WIDTH, GAP, LEFT = 11.35, 0.25, 0.3  # of the picture, between the devices' columns, and at its sides, in inches
 WORKING, SHARED = COLORS["feature"], COLORS["accent"]  # what a device has for itself, and what all of them have
@@ -89,10 +87,15 @@ def draw_ring(gradients, title):
 def _pass_on(pieces, done):
     """The next round, after `done` others: each device hands one piece on. Returns a dict of device -> what it got."""
     devices, came = len(pieces), {}
-    handed = [((giver + 1) % devices, (giver - done) % devices, giver) for giver in range(devices)]
-    for taker, piece, (number, summed) in [(taker, piece, pieces[giver][piece]) for taker, piece, giver in handed]:
-        before, had = pieces[taker][piece] if summed < devices else (0, 0)
-        pieces[taker][piece], came[taker] = (before + number, had + summed), piece
+    before = [list(row) for row in pieces]  # all hand on at once
+    for giver in range(devices):
+        taker, piece = (giver + 1) % devices, (giver - done) % devices
+        number, summed = before[giver][piece]
+        if summed < devices:  # not complete yet, so it is added to what the taker has
+            own, parts = before[taker][piece]
+            number, summed = number + own, summed + parts
+        pieces[taker][piece] = number, summed
+        came[taker] = piece
     return came
 
 
@@ -114,8 +117,7 @@ def draw_bars(values, xlabel, title, texts=None, marked=(), ticks=None):
     colour. `ticks` make the axis logarithmic and stand on it; there dots are drawn, because a bar's length would mean
     nothing. `title`: the finding, as a headline.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(11, 1.5 + 0.62 * len(values)))
+    fig, ax = subplots(figsize=(11, 1.5 + 0.62 * len(values)))
     low, high = min(values.values()), max(values.values())
     for y, (name, value) in enumerate(values.items()):
         colour = COLORS["accent" if name in marked else "feature"]

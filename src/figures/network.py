@@ -5,14 +5,13 @@ Shapes, MACs and parameters are read from the plan, so that a picture cannot dis
 
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
 from architecture import B0, Scale, plan
 from figures import canvas
 from figures.charts import draw_bar
-from figures.style import COLORS, RAMP, log_scales, name_rows, short, use_style
+from figures.style import COLORS, RAMP, log_scales, name_rows, short, subplots
 
 COSTS = {"macs": "MACs", "params": "parameters", "activations": "activations"}
 
@@ -35,7 +34,11 @@ def draw_block(block, title=None):
     first = block.expand or block.depthwise
     maps = [(first.size, first.inputs), *map(_shape, operators.values())]
 
-    solid = sum(_length(*shape) for shape in maps) + GATE * bool(block.se_reduce) + PLUS * block.skip
+    solid = sum(_length(*shape) for shape in maps)
+    if block.se_reduce:
+        solid += GATE
+    if block.skip:
+        solid += PLUS
     gap = min(LONGEST_GAP, (WIDTH - 2 * EDGE - solid) / len(operators))
     x = start = (WIDTH - solid - gap * len(operators)) / 2
     x += _draw_map(ax, x, maps[0], "feature")
@@ -283,7 +286,7 @@ def fit_stacks(networks, width):
     return unit, np.cumsum(space + columns) - columns / 2
 
 
-# what follows is in units
+# lengths below are in units of `_fit`
 
 
 def _tallest(network):
@@ -386,9 +389,9 @@ def draw_costs(network, title=None):
     Every bar is a share of the whole network's; the two ends of the network, stem, top and classifier, are grey.
     `title`: the finding, as a headline.
     """
-    use_style()
-    fig, axes = plt.subplots(2, len(COSTS), figsize=(13, 6.6), sharey="row", height_ratios=(1, 7))
-    for upper, lower, (what, name) in zip(*axes, COSTS.items()):
+    fig, axes = subplots(2, len(COSTS), figsize=(13, 6.6), sharey="row", height_ratios=(1, 7))
+    for column, (what, name) in enumerate(COSTS.items()):
+        upper, lower = axes[:, column]
         rows = _percent_by_row(network, what)
         upper.set_title(f"{short(getattr(network, what))} {name}", size=17, pad=6)
         upper.set(xlim=(0, 100), xticks=[])

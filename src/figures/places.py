@@ -1,13 +1,12 @@
 """Where in a photo the evidence for a name lies: a grid of places, each with one number."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
 from figures import canvas
 from figures.convolution import NUMBER, SIGNED, draw_numbers
 from figures.labels import write_headline
-from figures.style import COLORS, HEAT, bare, use_style, white_or_ink
+from figures.style import COLORS, HEAT, bare, subplots, white_or_ink
 
 ABOVE, BELOW = SIGNED(1.0), SIGNED(0.0)
 
@@ -18,8 +17,7 @@ def draw_places(images, maps, names, title, roles=()):
     images: n of (height, width, 3); maps: n of (rows, columns), all on one scale that begins at 0, where no place that
     is above it means no frame; names: n texts; `roles`: what each name is, as "the truth", n texts or none.
     """
-    use_style()
-    fig, axes = plt.subplots(2, len(images), figsize=(3.6 * len(images) + 1, 7.6), squeeze=False)
+    fig, axes = subplots(2, len(images), figsize=(3.6 * len(images) + 1, 7.6), squeeze=False)
     for column, (image, values, name) in enumerate(zip(images, maps, names)):
         photo, below = axes[:, column]
         frame = photo.imshow(image).get_extent()
@@ -97,9 +95,8 @@ def draw_difference(image, difference, names, title, covered=None):
     The strongest place for either name is framed in both pictures. `covered`: row, column, height and width of places
     that another picture covers; they get a dashed frame.
     """
-    use_style()
     difference, largest = np.asarray(difference), np.abs(difference).max()
-    fig, (photo, numbers) = plt.subplots(1, 2, figsize=(12.4, 6.2))
+    fig, (photo, numbers) = subplots(1, 2, figsize=(12.4, 6.2))
     frame = photo.imshow(image).get_extent()
     numbers.imshow(difference, cmap=SIGNED, vmin=-largest, vmax=largest, extent=frame, interpolation="nearest")
     _draw_grid(photo, difference.shape)

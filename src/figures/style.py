@@ -93,6 +93,12 @@ def use_style():
     })  # fmt: skip
 
 
+def subplots(*counts, **options):
+    """`plt.subplots` in the style of the series."""
+    use_style()
+    return plt.subplots(*counts, **options)
+
+
 def short(number):
     """A count in three digits: 385814752 -> "386 M"."""
     for unit, suffix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):

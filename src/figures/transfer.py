@@ -15,7 +15,7 @@ from datasets import CIFAR10_CLASSES, measured
 from figures import canvas
 from figures.charts import curves
 from figures.labels import label_ends, write_headline, write_headline_above
-from figures.style import COLORS, NAVY, PURPLE, RED, name_rows, use_style
+from figures.style import COLORS, NAVY, PURPLE, RED, name_rows, subplots
 from intervals import wilson
 
 FROZEN, TRAINED = canvas.mix(COLORS["feature"], "white", 0.35), RED
@@ -26,7 +26,7 @@ REGIMES = {  # as data/measured/transfer.csv names them -> colour, and what a re
 }
 OPTIMIZERS = {"Adam": dict(marker="o", ls="-", mfc=None), "SGD": dict(marker="s", ls=(0, (4, 2)), mfc="white")}
 WHITE_TO_RED = LinearSegmentedColormap.from_list("errors", ("white", RED))
-LEFT, TEXTS = 3.3, 10.6  # where a network and the names of its classes begin, in inches
+LEFT, LEARN, TEXTS = 3.3, 9.4, 10.6  # where a network begins, its last two pieces are, its classes begin; in inches
 KERNEL, PLACE = 5, 0.46  # places that a kernel covers, and the side of one in inches
 CELL = 0.42  # inches of a confusion matrix's cell
 
@@ -37,18 +37,23 @@ def draw_steps(network, first, classes, title):
     network: a plan without a top; first: the name of a block, such as "7a"; classes: the names that the new head knows.
     Grey is frozen, red is trained; the weights that are trained are counted from the plan, without batch norm's.
     """
+    names = [block.name.removeprefix("block").rstrip("_") for block in network.blocks]
+    place = names.index(first)
+    opened = [*(conv for block in network.blocks[place:] for conv in block.convs), network.top]
     head = (network.top.filters + 1) * len(classes)
-    learning = [conv.weights for conv in network.convs if conv.name >= f"block{first}" and conv is not network.stem]
-    opened = head + sum(learning)
+    both = head + sum(conv.weights for conv in opened)
+    none, last = set(), {*names[place:], "top"}  # what learns of the body
     rows = [
-        ("1  Borrow", "from a million photos", None, 1000, ["tiger cat", "espresso"]),
-        ("2  New head", f"{head:,} weights learn", "head", len(classes), classes),
-        (f"3  Open block {first}", f"{opened:,} weights learn", first, len(classes), classes),
+        ("1  Borrow", "from a million photos", none, FROZEN, 1000, ["tiger cat", "espresso"]),
+        ("2  New head", f"{head:,} weights learn", none, TRAINED, len(classes), classes),
+        (f"3  Open block {first}", f"{both:,} weights learn", last, TRAINED, len(classes), classes),
     ]
     fig, ax = canvas.new(12.6, 6.7)
     ax.text(0.3, 6.35, title, **canvas.HEADLINE)
-    for i, (name, facts, free, outputs, names) in enumerate(rows):
-        _draw_network(ax, 4.35 - 2.05 * i, network, free, first, name, facts)
+    for i, (name, facts, learning, colour, outputs, names) in enumerate(rows):
+        _draw_network(ax, 4.35 - 2.05 * i, network, learning, colour, name, facts)
+        if learning:
+            ax.text(LEARN, 4.35 - 2.05 * i + 0.3, f"{first} and top", size=15.5, ha="center", va="top", color=TRAINED)
         ax.text(TEXTS, 5.2 - 2.05 * i, f"{outputs:,} names", size=16, weight="bold", va="center")
         examples = [textwrap.shorten(example, 13, placeholder="…") for example in names[:2]]
         look = dict(size=15.5, color=COLORS["muted"], va="top", linespacing=1.2)
@@ -56,8 +61,8 @@ def draw_steps(network, first, classes, title):
     return fig
 
 
-def _draw_network(ax, bottom, network, free, first, name, facts):
-    """One row: a column for each block, the smaller its map the shorter, and the head."""
+def _draw_network(ax, bottom, network, learning, head, name, facts):
+    """One row: a column for each block, the smaller its map the shorter, red if it is in `learning`; and the head."""
     ax.text(0.3, bottom + 1.0, name, size=19, weight="bold")
     ax.text(0.3, bottom + 0.78, facts, size=16.5, color=COLORS["muted"], va="top")
     pieces = [("stem", network.stem.output_size)]
@@ -65,26 +70,13 @@ def _draw_network(ax, bottom, network, free, first, name, facts):
     pieces.append(("top", network.top.output_size))
     x = LEFT
     for piece, size in pieces:
-        is_free = free not in (None, "head") and piece != "stem" and piece >= first
         height = 0.3 + 1.25 * np.sqrt(size / pieces[0][1])
-        if is_free and piece == "top":
-            ax.text(
-                x - 0.03,
-                bottom + 0.62 - height / 2,
-                f"{first} and top",
-                size=15.5,
-                ha="center",
-                va="top",
-                color=TRAINED,
-            )
-        canvas.box(ax, x, bottom + 0.72 - height / 2, 0.3, height, TRAINED if is_free else FROZEN)
+        canvas.box(ax, x, bottom + 0.72 - height / 2, 0.3, height, TRAINED if piece in learning else FROZEN)
         x += 0.36
     canvas.arrow(ax, [(x + 0.02, bottom + 0.72), (x + 0.32, bottom + 0.72)], COLORS["muted"])
-    colour = FROZEN if free is None else TRAINED
-    canvas.box(ax, x + 0.36, bottom + 0.57, 0.3, 0.3, colour)
-    ax.text(
-        x + 0.51, bottom + 0.97, "head", size=15.5, ha="center", va="bottom", color=canvas.mix(colour, "black", 0.2)
-    )
+    canvas.box(ax, x + 0.36, bottom + 0.57, 0.3, 0.3, head)
+    look = dict(size=15.5, ha="center", va="bottom", color=canvas.mix(head, "black", 0.2))
+    ax.text(x + 0.51, bottom + 0.97, "head", **look)
 
 
 def draw_training(stages, title):
@@ -115,10 +107,9 @@ def draw_recall(names, right, counts, title):
 
     names: n texts; right and counts: n whole numbers each. A class without photos is left out; the worst comes first.
     """
-    use_style()
     shares = [(r / n, r, n, name) for name, r, n in zip(names, right, counts) if n]
     shares.sort()
-    fig, ax = plt.subplots(figsize=(10, 1.6 + 0.42 * len(shares)))
+    fig, ax = subplots(figsize=(10, 1.6 + 0.42 * len(shares)))
     for y, (share, r, n, _) in enumerate(shares):
         low, high = wilson(r, n)
         ax.plot([100 * low, 100 * high], [y, y], color=COLORS["feature"], marker="|", ms=11, lw=3, zorder=2)
@@ -141,8 +132,7 @@ def draw_transfer(points, title):
     points: list of (regime, optimizer, pixels, values), values being the top-1 in % of each seed; their mean is drawn,
     and each seed as a small dot. What learns is written at the end of Adam's line.
     """
-    use_style()
-    fig, ax = plt.subplots(figsize=(10.5, 5))
+    fig, ax = subplots(figsize=(10.5, 5))
     ends = {}
     for regime, (colour, name) in REGIMES.items():
         for optimizer, look in OPTIMIZERS.items():
@@ -203,10 +193,9 @@ def draw_confusion(panels, names, title):
 
     Rows are the truth, columns the guess, numbers in % of the row; the diagonal, what is right, stays empty.
     """
-    use_style()
     side = CELL * len(names)
     size = (side + 0.4) * len(panels) + 1.6, side + 2.5
-    fig, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
+    fig, axes = subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
     for ax, (name, counts) in zip(axes.flat, panels.items()):
         counts = np.asarray(counts)
         percent = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))

@@ -29,11 +29,14 @@ PICTURE_IN_WORDS = re.compile(r'\s*(alt=)?f?"[^"]*"?[,)]*')
 
 @dataclass
 class Form:
-    """What stands before the exercises: words, numbers among them, and brackets of the text, lines of each code cell,
-    charts, and the printed lines of each cell. Blank lines, pictures in words, setup and imports are no code to read.
+    """What stands before the exercises: words of Markdown, all of them and those that one reads, brackets, code cells,
+    lines of each that one reads, charts, and the printed lines of each cell. Blank lines, pictures in words, setup and
+    imports are no code to read; code, tags and targets of links no words to read.
     """
 
     words: int
+    read: int
+    cells: int
     brackets: int
     lines: list
     charts: int
@@ -42,12 +45,12 @@ class Form:
     @property
     def minutes(self):
         """200 words and 15 lines of code a minute, half a minute a chart, rounded up."""
-        return math.ceil(self.words / 200 + sum(self.lines) / 15 + self.charts / 2)
+        return math.ceil(self.read / 200 + sum(self.lines) / 15 + self.charts / 2)
 
     def __str__(self):
         longest = max((len(line) for lines in self.printed for line in lines), default=0)
         return (
-            f"{self.words:5,} words {self.brackets:3} brackets {len(self.lines):3} cells {sum(self.lines):4} lines, "
+            f"{self.words:5,} words {self.brackets:3} brackets {self.cells:3} cells {sum(self.lines):4} lines, "
             f"median {median(self.lines):g} {self.charts:3} charts {sum(map(len, self.printed)):4} printed lines, "
             f"longest {longest:3} {self.minutes:3} minutes"
         )
@@ -55,13 +58,15 @@ class Form:
 
 def form_of(cells):
     """The Form of a lesson, from its cells."""
-    form, code = Form(0, 0, [], 0, []), []
+    form, code = Form(0, 0, 0, 0, [], 0, []), []
     for cell in before_the_exercises(cells):
         if cell.cell_type == "markdown":
-            form.words += count_words(cell.source)
+            form.words += len(cell.source.split())
+            form.read += count_words(cell.source)
             form.brackets += readable(cell.source).count("(")
         else:
             code.append(cell)
+    form.cells = len(code)
     for cell in code[2:]:
         form.lines.append(len(code_lines(cell.source)))
         printed = "".join(output.get("text", "") for output in cell.outputs).rstrip()
@@ -101,8 +106,8 @@ def too_much(form):
         yield f"{form.words:,} words before the exercises; a lesson has {fewest:,} to {most:,}"
     if form.brackets > BRACKETS:
         yield f"{form.brackets} remarks in brackets, limit {BRACKETS}: say it, fold it away, or leave it out"
-    if len(form.lines) > CELLS:
-        yield f"{len(form.lines)} code cells before the exercises, limit {CELLS}"
+    if form.cells > CELLS:
+        yield f"{form.cells} code cells before the exercises, limit {CELLS}"
     if form.lines and median(form.lines) > MEDIAN:
         yield f"the median code cell has {median(form.lines):g} lines, limit {MEDIAN}"
     if sum(lines > LONG for lines in form.lines) > len(form.lines) / 10:

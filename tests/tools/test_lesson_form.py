@@ -26,14 +26,14 @@ def test_what_stands_before_the_exercises_is_counted():
         code("x = 1", picture),
     ]
     form = form_of(cells)
-    assert form == Form(words=7, brackets=1, lines=[5, 1], charts=1, printed=[[], ["one", "two"]])
+    assert form == Form(words=16, read=7, cells=4, brackets=1, lines=[5, 1], charts=1, printed=[[], ["one", "two"]])
 
 
 @pytest.mark.parametrize(
     "words, lines, charts, minutes", [(200, 15, 2, 3), (201, 15, 2, 4), (200, 16, 2, 4), (0, 0, 1, 1)]
 )
 def test_minutes_are_rounded_up(words, lines, charts, minutes):
-    assert Form(words, 0, [lines], charts, []).minutes == minutes
+    assert Form(9_999, words, 99, 0, [lines], charts, []).minutes == minutes
 
 
 @pytest.mark.parametrize(

@@ -394,7 +394,10 @@ class Uncopied(layers.Layer):
         (lambda t, d: export.save(t, d / "a.h5"), r"a.h5'; allowed: a name that ends in .keras, .tflite, .onnx"),
         (lambda t, d: export.save(t, 7), "path is '7'; allowed"),
         (lambda t, d: export.save(t, d / "none" / "a.keras"), "a name in a folder that exists"),
-        (lambda t, d: export.save(t, d / "a.onnx", IMAGES), "the shape of calibration is .*, and a .tflite file"),
+        (
+            lambda t, d: export.save(t, d / "a.onnx", IMAGES),
+            "the ending of a file with calibration is '.onnx'; allowed: .tflite",
+        ),
         (lambda t, d: export.save(t, d / "a.tflite", IMAGES[0]), r"allowed: \(n, 32, 32, 3\)"),
         (lambda t, d: export.save(t, d / "a.tflite", IMAGES[:0]), r"the shape of calibration is \(0, 32, 32, 3\)"),
         (lambda t, d: export.save(t, d / "a.tflite", IMAGES / 255), "range of calibration is '0.* to .*divided by 255"),

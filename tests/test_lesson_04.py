@@ -3,7 +3,8 @@
 import numpy as np
 
 from architecture import VARIANTS, Scale, plan
-from datasets import published
+from datasets import measured, published
+from intervals import t_interval
 
 
 def test_only_b2_has_one_phi_and_after_it_depth_falls_behind():
@@ -37,3 +38,23 @@ def test_all_three_dials_beat_the_best_single_one_by_06_to_20_points():
         singles = [found[dial] for dial in ("depth", "width", "resolution") if dial in found]
         leads.append(found["compound"] - max(singles))
     assert (round(min(leads), 1), round(max(leads), 1)) == (0.6, 2.0)
+
+
+def test_on_photos_of_16_pixels_resolution_wins_and_depth_is_last():
+    runs = {}
+    for row in measured("scaling"):
+        if (row["multiple"], row["epochs"]) == (4, 7):
+            runs.setdefault((row["shape"], row["rate"]), {})[row["seed"]] = row
+    trials = {}
+    for (shape, rate), rows in runs.items():
+        trials.setdefault(shape, {})[rate] = rows[0]["validation_top1"]
+    top1 = {}
+    for shape, by_rate in trials.items():
+        best = max(by_rate, key=by_rate.get)
+        assert min(by_rate) < best < max(by_rate), "the rate is not at an end of those tried"
+        top1[shape] = np.array([runs[shape, best][seed]["top1"] for seed in range(3)])
+        others = [len(rows) for (other, rate), rows in runs.items() if other == shape and rate != best]
+        assert set(others) == {1}, "the lesson takes the rate with three seeds"
+    for better, worse, least in (("resolution", "compound", 2), ("compound", "width", 2), ("width", "depth", 2)):
+        mean, half = t_interval(top1[better] - top1[worse])
+        assert mean > least and mean - half > 0, (better, worse)

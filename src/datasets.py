@@ -184,9 +184,9 @@ def split(labels, groups=None, shares=(0.6, 0.2, 0.2), seed=0) -> list[np.ndarra
     shares = np.asarray(shares, float)
     require((shares > 0).all() and abs(shares.sum() - 1) < 1e-6, "shares", shares.tolist(), "numbers that add up to 1")
     random, part_of = np.random.default_rng(seed), {}
-    by_groups = sorted(np.unique(labels), key=lambda label: len(set(groups[labels == label].tolist())))
-    for label in by_groups:  # who has the fewest groups chooses first, in case a group has two classes
-        images_in = Counter(groups[labels == label].tolist())
+    classes = {label: Counter(groups[labels == label].tolist()) for label in np.unique(labels)}
+    by_groups = sorted(classes.items(), key=lambda item: len(item[1]))
+    for label, images_in in by_groups:  # who has the fewest groups chooses first, in case a group has two classes
         allowed = f"{len(shares)} or more; only then each part has some"
         require(len(images_in) >= len(shares), f"the number of groups in class {label}", len(images_in), allowed)
         wanted, have = shares * images_in.total(), np.zeros(len(shares))

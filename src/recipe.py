@@ -46,6 +46,13 @@ def schedule(peak, steps, warmup_steps=0):
     )
 
 
+def sgd(rates, decay):
+    """SGD with Nesterov momentum at these `rates`, a schedule; weight `decay` of kernels alone, 0 for none."""
+    optimizer = keras.optimizers.SGD(rates, momentum=0.9, nesterov=True, weight_decay=decay or None)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
 def progress(text, start, part):
     """Draws a bar over the last one: `part`, from 0 to 1, of the work is done since `start` (time.perf_counter)."""
     elapsed = time.perf_counter() - start

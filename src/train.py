@@ -50,7 +50,7 @@ from datasets import cifar10, fashion_mnist
 from export import fuse
 from machines import refuse_differences, share, strategy_of
 from mini import SMALL, mini
-from recipe import epoch_order, mirror, progress, schedule, shift
+from recipe import epoch_order, mirror, progress, schedule, sgd, shift
 from surgery import with_weights_of
 
 DATASETS = {"cifar10": cifar10, "fashion_mnist": fashion_mnist}
@@ -178,9 +178,7 @@ class Trainer:
         self.plain = self.model  # whose file any `EfficientNet` of this shape loads
         if self.replicas == 1:  # a step takes two thirds of the time; statistics of several devices need Keras's own
             self.model = fuse(self.model)
-        decay = self.args.decay or None
-        self.optimizer = keras.optimizers.SGD(self.schedule, momentum=0.9, nesterov=True, weight_decay=decay)
-        self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        self.optimizer = sgd(self.schedule, self.args.decay)
         self.optimizer.build(self.model.trainable_variables)
 
     def _prepared(self, images):
@@ -230,9 +228,8 @@ class Trainer:
 
         def read(chosen, flip, offset):  # where a larger data set would open files
             images = mirror(self.x[chosen], flip)
-            if most:
-                images = shift(images, offset)
-            return images, self.y[chosen].astype("int64")
+            moved = shift(images, offset) if most else images
+            return moved, self.y[chosen].astype("int64")
 
         return self._feed(read, order[done:], mirrored[done:], offsets[done:], shape=self.x.shape[1:])
 

@@ -20,6 +20,16 @@ def free_address():
         return f"127.0.0.1:{server.getsockname()[1]}"
 
 
+def at_the_door(address):
+    """A connection to an address, as soon as somebody listens there."""
+    host, port = address.split(":")
+    while True:
+        try:
+            return socket.create_connection((host, int(port)))
+        except OSError:
+            time.sleep(0.05)
+
+
 def config(kind, index, **cluster):
     return json.dumps(dict(cluster=cluster, task=dict(type=kind, index=index)))
 
@@ -130,15 +140,9 @@ def test_one_that_knocks_again_counts_once():
     address, left = free_address(), []
     first = threading.Thread(target=lambda: left.append(machines.meet([address, "b:1", "c:1"], 0)), daemon=True)
     first.start()
-    host, port = address.split(":")
     guests = []
     for place in (b"1", b"1", b"2"):
-        while True:
-            try:
-                guests.append(socket.create_connection((host, int(port))))
-                break
-            except OSError:
-                time.sleep(0.05)
+        guests.append(at_the_door(address))
         assert not left
         guests[-1].sendall(place)
         first.join(0.3)
@@ -153,14 +157,8 @@ def test_a_stranger_who_says_nothing_is_no_machine():
     address, left = free_address(), []
     first = threading.Thread(target=lambda: left.append(machines.meet([address, "b:1"], 0)), daemon=True)
     first.start()
-    host, port = address.split(":")
     for words in (b"", b"1"):
-        while True:
-            try:
-                guest = socket.create_connection((host, int(port)))
-                break
-            except OSError:
-                time.sleep(0.05)
+        guest = at_the_door(address)
         assert not left
         guest.sendall(words)
         if words:

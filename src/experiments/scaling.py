@@ -36,7 +36,7 @@ from experiments.loop import compile_for, guess, restart, shrink, train
 from experiments.table import fill, written
 from export import fuse
 from mini import mini
-from recipe import mirror, schedule, shift
+from recipe import mirror, schedule, sgd, shift
 
 STAGES = (
     Stage(expand=4, kernel=3, stride=2, filters=16, repeats=5),
@@ -73,11 +73,7 @@ def images(size, full=True):
 def model_of(shape, multiple, rate, epochs, steps):
     """The compiled model of a shape, kept for the other seeds."""
     model = fuse(EfficientNet(scale_of(shape, multiple), classes=10))
-    optimizer = keras.optimizers.SGD(
-        schedule(rate, epochs * steps, steps), momentum=0.9, nesterov=True, weight_decay=DECAY
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return compile_for(model, optimizer)
+    return compile_for(model, sgd(schedule(rate, epochs * steps, steps), DECAY))
 
 
 def run(shape, multiple, epochs, rate, seed, full=True):

@@ -25,6 +25,7 @@ from figures.blocks import draw_channels, draw_dropped, draw_sum, draw_versions,
 from figures.charts import (
     curves,
     draw_accuracy,
+    draw_against_rivals,
     image_grid,
     paired_bars,
     roofline,
@@ -33,7 +34,6 @@ from figures.charts import (
     tradeoff,
 )
 from figures.convolution import (
-    draw_against_rivals,
     draw_by_eye,
     draw_convolutions,
     draw_filters,

@@ -245,17 +245,42 @@ def paired_bars(labels, series, ylabel, title, numbers=None, notes=()):
         if numbers:
             ax.bar_label(bars, fmt=numbers, padding=2, size=13)
     tops = np.max([values for values, _ in series.values()], axis=0)
-    look = dict(ha="center", size=14, weight="bold", color=next(iter(series.values()))[1], textcoords="offset points")
-    for place, top, note in zip(places, tops, notes):
-        ax.annotate(note, (place, top), (0, 5), **look)
-    ax.set_xticks(places, labels)
+    _finish_bars(ax, labels, ylabel, title, tops, notes, next(iter(series.values()))[1])
+    return fig
+
+
+def draw_against_rivals(names, blocks, rivals, title):
+    """Draws a bar for each MBConv block, in the colours of its parts, beside that of its rival, a dense convolution.
+
+    blocks: for each of `names` a dict of part, such as "expand", -> MACs; rivals: a number of MACs for each. Over a
+    block that costs more than its rival stands how many times as much. `title`: the finding, as a headline.
+    """
+    fig, ax = subplots(figsize=(11, 5.2))
+    places, tops = np.arange(len(names)), np.zeros(len(names))
+    for part in ("expand", "depthwise", "project"):
+        millions = np.array([parts.get(part, 0) / 1e6 for parts in blocks])
+        ax.bar(places - 0.2, millions, 0.4, bottom=tops, color=COLORS[part], edgecolor="white", lw=0.6, label=part)
+        tops += millions
+    rivals = np.array(rivals) / 1e6
+    ax.bar(places + 0.2, rivals, 0.4, color=COLORS["dense"], edgecolor="white", label="its plain rival, dense")
+    notes = [f"{ours / theirs:.1f}×" if ours > theirs else "" for ours, theirs in zip(tops, rivals)]
+    _finish_bars(ax, names, "million MACs", title, tops, notes, COLORS["ink"])
+    return fig
+
+
+def _finish_bars(ax, labels, ylabel, title, tops, notes, colour):
+    """What all groups of bars have: names below, notes over their tops, a legend of what was drawn, a headline."""
+    look = dict(ha="center", size=14, weight="bold", color=colour, textcoords="offset points")
+    for place, (top, note) in enumerate(zip(tops, notes)):
+        if note:
+            ax.annotate(note, (place, top), (0, 5), **look)
+    ax.set_xticks(range(len(labels)), labels)
     ax.set_ylabel(ylabel)
     _enlarge(ax)
     ax.margins(y=0.1)
     ax.grid(False, axis="x")
-    fig.legend(loc="outside lower center", ncols=len(series), fontsize=15)
+    ax.figure.legend(loc="outside lower center", ncols=len(ax.containers), fontsize=15)
     write_headline(ax, title)
-    return fig
 
 
 # ---------------------------------------------------------------- images

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 from figures import canvas
-from figures.labels import write_headline, write_headline_above
+from figures.labels import write_headline_above
 from figures.style import COLORS, CONVOLUTIONS, bare, subplots
 
 PIXELS = 5  # height and width of the drawn maps
@@ -183,35 +183,6 @@ def draw_rivals(block, title):
     _draw_thick(ax, places[-1], below, before, COLORS["dense"])
     name = f"{block.depthwise.kernel} × {block.depthwise.kernel} dense"
     _draw_step(ax, places[0] + THICK * narrow, places[-1], below, name, COLORS["dense"])
-    return fig
-
-
-def draw_against_rivals(names, blocks, rivals, title):
-    """Draws a bar for each MBConv block, in the colours of its parts, beside that of its rival, a dense convolution.
-
-    blocks: for each of `names` a dict of part, such as "expand", -> MACs; rivals: a number of MACs for each. Over a
-    block that costs more than its rival stands how many times as much. `title`: the finding, as a headline.
-    """
-    fig, ax = subplots(figsize=(11, 5.2))
-    places, bottom = np.arange(len(names)), np.zeros(len(names))
-    for part in ("expand", "depthwise", "project"):
-        millions = np.array([parts.get(part, 0) / 1e6 for parts in blocks])
-        ax.bar(places - 0.2, millions, 0.4, bottom=bottom, color=COLORS[part], edgecolor="white", lw=0.6, label=part)
-        bottom += millions
-    rivals = np.array(rivals) / 1e6
-    ax.bar(places + 0.2, rivals, 0.4, color=COLORS["dense"], edgecolor="white", label="its plain rival, dense")
-    for place, ours, theirs in zip(places, bottom, rivals):
-        if ours > theirs:
-            ax.annotate(
-                f"{ours / theirs:.1f}×", (place, ours), (0, 5), textcoords="offset points", ha="center", size=14
-            )
-    ax.set_xticks(places, names)
-    ax.set_ylabel("million MACs", size=15)
-    ax.tick_params(labelsize=14)
-    ax.margins(y=0.1)
-    ax.grid(False, axis="x")
-    fig.legend(loc="outside lower center", ncols=4, fontsize=15)
-    write_headline(ax, title)
     return fig
 
 

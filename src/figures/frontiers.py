@@ -14,7 +14,8 @@ COLUMNS = 2  # of panels
 WIDE, HIGH = 5.35, 2.15  # of a panel, in inches
 LEAST = 74  # top-1 in %: what is below is left out
 LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.9, 0.15, 0.35, 0.75, 0.8, 0.55  # room around the panels, in inches
-KEY = "red: EfficientNet, hollow where beaten · dark: others on the frontier · named: the fastest that reaches {} %"
+FAMILY = "EfficientNet"  # the one that is marked
+KEY = f"red: {FAMILY}, hollow where beaten · dark: others on the frontier · named: the fastest that reaches {{}} %"
 
 
 def draw_frontiers(panels, cost, xlabel, ylabel, title, goal):
@@ -25,13 +26,15 @@ def draw_frontiers(panels, cost, xlabel, ylabel, title, goal):
     top-1 in %. `title`: the finding, as a headline.
     """
     use_style()
-    panels = {heading: _points(*rows, cost) for heading, rows in panels.items()}
-    lines = -(-len(panels) // COLUMNS)
+    drawn = {}
+    for heading, (rows, frontier, named) in panels.items():
+        drawn[heading] = _points(rows, cost, named), _points(frontier, cost, named)
+    lines = -(-len(drawn) // COLUMNS)
     width = LEFT + COLUMNS * WIDE + (COLUMNS - 1) * BETWEEN + RIGHT
     height = BOTTOM + lines * (HIGH + ABOVE) + HEAD
     fig = plt.figure(figsize=(width, height), layout="none")
-    everything = [point for points, _ in panels.values() for point in points]
-    for i, (heading, (points, frontier)) in enumerate(panels.items()):
+    everything = [point for points, _ in drawn.values() for point in points]
+    for i, (heading, (points, frontier)) in enumerate(drawn.items()):
         line, column = divmod(i, COLUMNS)
         left, bottom = LEFT + column * (WIDE + BETWEEN), BOTTOM + (lines - 1 - line) * (HIGH + ABOVE)
         ax = canvas.axes_in_inches(fig, left, bottom, WIDE, HIGH)
@@ -48,17 +51,13 @@ def draw_frontiers(panels, cost, xlabel, ylabel, title, goal):
     return fig
 
 
-def _points(rows, frontier, named, cost):
-    """Two lists of (family, label, cost, top-1), of the rows and of the frontier; one row is named."""
-
-    def points(rows):
-        found = []
-        for row in rows:
-            if row[cost] and row["top1"] > LEAST:
-                found.append((row["family"], _label(row) if row is named else "", row[cost], row["top1"]))
-        return found
-
-    return points(rows), points(frontier)
+def _points(rows, cost, named):
+    """Rows as (family, label, cost, top-1); only the row that is `named` has a label."""
+    found = []
+    for row in rows:
+        if row[cost] and row["top1"] > LEAST:
+            found.append((row["family"], _label(row) if row is named else "", row[cost], row["top1"]))
+    return found
 
 
 def _label(row):
@@ -84,12 +83,12 @@ def _plot_frontier(ax, points, frontier):
     x, y = zip(*[point[2:] for point in frontier])
     ax.step(x, y, where="post", color=COLORS["ink"], lw=1.2, marker="", zorder=3)
     for (ours, winner), look in groups.items():
-        chosen = [point for point in points if (point[0] == "EfficientNet") == ours and (point in frontier) == winner]
+        chosen = [point for point in points if (point[0] == FAMILY) == ours and (point in frontier) == winner]
         ax.plot([point[2] for point in chosen], [point[3] for point in chosen], ls="None", **look)
     named = []
     for who, label, x, y in frontier:
         if label:
-            colour = COLORS["accent"] if who == "EfficientNet" else COLORS["ink"]
+            colour = COLORS["accent"] if who == FAMILY else COLORS["ink"]
             named.append((label, x, y, dict(color=colour, weight="bold", size=14)))
     label_points(ax, named, sides=((-0.8, 0.8), (-1, 0), (0, 1), (0.8, -0.8), (1, 0), (0, -1)))
 

@@ -67,11 +67,12 @@ def draw_rows(photos, names, gates, mean, title):
     left, height = EDGE + side + 1.5, TITLE + (1 + len(photos)) * (side + 0.08) + 0.8
     fig, ax = canvas.new(left + long + 2.0, height)
     ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
-    caption = canvas.CAPTION | dict(size=17)
+    caption, key = canvas.CAPTION | dict(size=17), dict(size=16, weight="bold", va="center")
     for i, values in enumerate([mean, *(gates - mean)]):
         bottom = height - TITLE - (i + 1) * (side + 0.08)
         if i == 0:
             ax.text(left - 0.2, bottom + side / 2, "mean", va="center", **caption | dict(ha="right"))
+            ax.text(left + long + 0.2, bottom + side / 2, "bright: loud", **key)
         else:
             _picture(fig, EDGE, bottom, side, photos[i - 1])
             ax.text(left - 0.2, bottom + side / 2, names[i - 1], size=16, va="center", ha="right")
@@ -79,12 +80,9 @@ def draw_rows(photos, names, gates, mean, title):
         panel = canvas.axes_in_inches(fig, left, bottom, long, side)
         panel.imshow(values[None], aspect="auto", interpolation="nearest", **colours)
         panel.axis("off")
-        keys = (
-            (("red: louder", SIGNED(1.0)), ("blue: quieter", SIGNED(0.0))) if i else (("bright: loud", COLORS["ink"]),)
-        )
-        for line, (text, colour) in enumerate(keys if i < 2 else ()):
-            y = bottom + side / 2 - 0.34 * line
-            ax.text(left + long + 0.2, y, text, size=16, weight="bold", color=colour, va="center")
+    first = height - TITLE - 2 * (side + 0.08) + side / 2  # the middle of the first photo's row
+    ax.text(left + long + 0.2, first, "red: louder", **key | dict(color=SIGNED(1.0)))
+    ax.text(left + long + 0.2, first - 0.34, "blue: quieter", **key | dict(color=SIGNED(0.0)))
     ax.text(left + long / 2, 0.35, "channels, from the quietest to the loudest", **caption)
     return fig
 

@@ -183,8 +183,8 @@ def _share(role, percent):
 
 # ---------------------------------------------------------------- a network, or several on one scale
 
+COLUMN = 1.38  # least width of a stage's column, in inches
 THICK, APART, BETWEEN = 0.028, 0.04, 0.36  # of a network's unit: per sqrt(channel), between blocks, between stages
-COLUMN, WIDE_COLUMN = 1.38, 1.39  # least width of a stage's column, and with two digits in its number of blocks
 SLABS = "A slab is a block's output: √resolution high, √channels thick."
 
 
@@ -226,7 +226,7 @@ def facts(network):
 def _draw_stages(network, title):
     rows, captions = _rows(network), _captions(network)
     extents = [_thickness(maps) + 2 * _overhang(maps) for maps in rows]
-    unit, columns = _fit(extents, [COLUMN if len(maps) < 10 else WIDE_COLUMN for maps in rows], WIDTH - 0.4)
+    unit, columns = _fit(extents, COLUMN, WIDTH - 0.4)
     tallest = _tallest(network) * unit
     fig, ax = canvas.new(WIDTH, tallest + 3.2)
     x = (WIDTH - sum(columns)) / 2

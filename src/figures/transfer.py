@@ -26,7 +26,7 @@ REGIMES = {  # as data/measured/transfer.csv names them -> colour, and what a re
 }
 OPTIMIZERS = {"Adam": dict(marker="o", ls="-", mfc=None), "SGD": dict(marker="s", ls=(0, (4, 2)), mfc="white")}
 WHITE_TO_RED = LinearSegmentedColormap.from_list("errors", ("white", RED))
-LEFT, LEARN, TEXTS = 3.3, 9.4, 10.6  # where a network begins, its last two pieces are, its classes begin; in inches
+LEFT, TEXTS = 3.3, 10.6  # where a network and the names of its classes begin, in inches
 KERNEL, PLACE = 5, 0.46  # places that a kernel covers, and the side of one in inches
 CELL = 0.42  # inches of a confusion matrix's cell
 
@@ -42,7 +42,7 @@ def draw_steps(network, first, classes, title):
     opened = [*(conv for block in network.blocks[place:] for conv in block.convs), network.top]
     head = (network.top.filters + 1) * len(classes)
     both = head + sum(conv.weights for conv in opened)
-    none, last = set(), {*names[place:], "top"}  # what learns of the body
+    none, last = [], [*names[place:], "top"]  # what learns of the body
     rows = [
         ("1  Borrow", "from a million photos", none, FROZEN, 1000, ["tiger cat", "espresso"]),
         ("2  New head", f"{head:,} weights learn", none, TRAINED, len(classes), classes),
@@ -52,8 +52,6 @@ def draw_steps(network, first, classes, title):
     ax.text(0.3, 6.35, title, **canvas.HEADLINE)
     for i, (name, facts, learning, colour, outputs, names) in enumerate(rows):
         _draw_network(ax, 4.35 - 2.05 * i, network, learning, colour, name, facts)
-        if learning:
-            ax.text(LEARN, 4.35 - 2.05 * i + 0.3, f"{first} and top", size=15.5, ha="center", va="top", color=TRAINED)
         ax.text(TEXTS, 5.2 - 2.05 * i, f"{outputs:,} names", size=16, weight="bold", va="center")
         examples = [textwrap.shorten(example, 13, placeholder="…") for example in names[:2]]
         look = dict(size=15.5, color=COLORS["muted"], va="top", linespacing=1.2)
@@ -73,6 +71,9 @@ def _draw_network(ax, bottom, network, learning, head, name, facts):
         height = 0.3 + 1.25 * np.sqrt(size / pieces[0][1])
         canvas.box(ax, x, bottom + 0.72 - height / 2, 0.3, height, TRAINED if piece in learning else FROZEN)
         x += 0.36
+    if learning:
+        look = dict(size=15.5, ha="center", va="top", color=TRAINED)
+        ax.text(x - 0.03 - 0.18 * len(learning), bottom + 0.3, f"{learning[0]} and top", **look)
     canvas.arrow(ax, [(x + 0.02, bottom + 0.72), (x + 0.32, bottom + 0.72)], COLORS["muted"])
     canvas.box(ax, x + 0.36, bottom + 0.57, 0.3, 0.3, head)
     look = dict(size=15.5, ha="center", va="bottom", color=canvas.mix(head, "black", 0.2))
@@ -133,7 +134,7 @@ def draw_transfer(points, title):
     and each seed as a small dot. What learns is written at the end of Adam's line.
     """
     fig, ax = subplots(figsize=(10.5, 5))
-    ends = {}
+    ends, heads = {}, {}
     for regime, (colour, name) in REGIMES.items():
         for optimizer, look in OPTIMIZERS.items():
             line = sorted((pixels, values) for *key, pixels, values in points if key == [regime, optimizer])
@@ -142,6 +143,8 @@ def draw_transfer(points, title):
             means = [np.mean(values) for _, values in line]
             ax.plot([pixels for pixels, _ in line], means, color=colour, ms=9, zorder=3, **look)
             ends.setdefault(name, (line[-1][0], means[-1], colour))
+            if (regime, optimizer) == ("frozen", "Adam"):
+                heads = {pixels: mean for (pixels, _), mean in zip(line, means)}
             for pixels, values in line:
                 ax.plot([pixels] * len(values), values, ls="None", marker=".", ms=5, color=colour, alpha=0.6, zorder=2)
     sizes = sorted({pixels for *_, pixels, _ in points})
@@ -153,8 +156,7 @@ def draw_transfer(points, title):
     ax.legend(handles=handles, loc="lower right")
     fig.draw_without_rendering()  # the layout is final
     label_ends(ax, ends)
-    heads = sorted((pixels, np.mean(values)) for *key, pixels, values in points if key == ["frozen", "Adam"])
-    for pixels, mean in heads:
+    for pixels, mean in heads.items():
         last = pixels == sizes[-1]
         place, side = ((-3, -13), "right") if last else ((9, -4), "left")
         look = dict(textcoords="offset points", ha=side, va="center", color=NAVY, weight="bold")

@@ -84,8 +84,8 @@ def test_network_shows_its_stages(variant):
     for block in network.blocks:
         assert f"{block.project.output_size}×{block.project.output_size}×{block.project.filters}" in shown
         stage = sum(other.stage == block.stage for other in network.blocks)
-        assert f"{block.depthwise.kernel}×{block.depthwise.kernel}" in shown and f"{stage} block" in shown
-        assert f"stage {block.stage}" in shown
+        kernel, expand = block.depthwise.kernel, network.scale.baseline.stages[block.stage - 2].expand
+        assert f"stage {block.stage}\nMBConv{expand}\n{kernel}×{kernel}\n{stage} block" in shown
     assert f"{short(network.macs)} MACs" in shown
     slabs = len(fig.axes[0].patches) / 3
     assert slabs == len(network.blocks) + 2, "one slab per block, and the first and last convolution"

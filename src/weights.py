@@ -57,6 +57,8 @@ def pretrained(
     once by Keras and checked against its MD5). `path` is a file to use instead: a .npz that convert_lite.py wrote or
     an .h5 in the layout of Keras's official files; it is only read. `resolution` is the input's height and width in
     pixels, the variant's own if None. Input and output are those of `EfficientNet` with 1000 classes.
+    AdvProp's files want pixels from -1 to 1: for them `variant` is a `Scale` whose baseline has (127.5, 127.5, 127.5)
+    as its `mean` and as its `std`.
     Raises, in one line, FileNotFoundError for a file that is missing or cannot be downloaded, and ValueError for a
     file that is damaged, has the wrong checksum or normalization, or belongs to another network.
     """

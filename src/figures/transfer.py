@@ -121,7 +121,8 @@ def draw_recall(names, right, counts, title):
     ax.tick_params(labelsize=14)
     label = f"balanced accuracy: {mean:.0f} %"
     ax.text(mean, -0.62, label, color=RED, weight="bold", ha="right" if mean > 60 else "left", va="bottom")
-    ax.set(xlim=(-1, 101), ylim=(len(shares) - 0.5, -0.6))
+    lowest = 100 * min(wilson(r, n)[0] for _, r, n, _ in shares)
+    ax.set(xlim=(max(-1, lowest - 3), 101), ylim=(len(shares) - 0.5, -0.6))
     ax.set_xlabel("recognised (% of the class; bar: 95 % interval)", size=14)
     write_headline(ax, title, distance=28)
     return fig
@@ -141,7 +142,8 @@ def draw_transfer(points, title):
             if not line:
                 continue
             means = [np.mean(values) for _, values in line]
-            ax.plot([pixels for pixels, _ in line], means, color=colour, ms=9, zorder=3, **look)
+            lead = dict(lw=4, zorder=4) if regime == "frozen" else dict(zorder=3)
+            ax.plot([pixels for pixels, _ in line], means, color=colour, ms=9, **lead, **look)
             ends.setdefault(name, (line[-1][0], means[-1], colour))
             if (regime, optimizer) == ("frozen", "Adam"):
                 heads = {pixels: mean for (pixels, _), mean in zip(line, means)}
@@ -152,14 +154,18 @@ def draw_transfer(points, title):
     ax.set_xticks(sizes, sizes)
     ax.xaxis.set_minor_locator(NullLocator())
     write_headline(ax, title)
-    handles = [plt.Line2D([], [], color=COLORS["muted"], label=name, ms=9, **look) for name, look in OPTIMIZERS.items()]
-    ax.legend(handles=handles, loc="lower right")
+    if len({optimizer for _, optimizer, *_ in points}) > 1:
+        look = dict(color=COLORS["muted"], ms=9)
+        ax.legend(
+            handles=[plt.Line2D([], [], label=name, **look, **OPTIMIZERS[name]) for name in OPTIMIZERS],
+            loc="lower right",
+        )
     fig.draw_without_rendering()  # the layout is final
     label_ends(ax, ends)
     for pixels, mean in heads.items():
         last = pixels == sizes[-1]
-        place, side = ((-3, -13), "right") if last else ((9, -4), "left")
-        look = dict(textcoords="offset points", ha=side, va="center", color=NAVY, weight="bold")
+        place, side = ((-4, -17), "right") if last else ((10, -7), "left")
+        look = dict(textcoords="offset points", ha=side, va="center", color=NAVY, weight="bold", size=18)
         ax.annotate(f"{mean:.0f}", (pixels, mean), place, **look)
     return fig
 

@@ -58,3 +58,13 @@ def test_on_photos_of_16_pixels_resolution_wins_and_depth_is_last():
     for better, worse, least in (("resolution", "compound", 2), ("compound", "width", 2), ("width", "depth", 2)):
         mean, half = t_interval(top1[better] - top1[worse])
         assert mean > least and mean - half > 0, (better, worse)
+
+
+def test_after_twenty_epochs_the_order_is_the_same():
+    top1 = {}
+    for row in measured("scaling"):
+        if (row["multiple"], row["epochs"]) == (4, 20) and row["seed"] < 2:
+            top1.setdefault(row["shape"], []).append(row["top1"])
+    assert {len(values) for values in top1.values()} == {2}
+    means = {shape: round(np.mean(values)) for shape, values in top1.items()}
+    assert means == {"resolution": 89, "compound": 87, "width": 83, "depth": 82}

@@ -238,3 +238,17 @@ def test_more_images_give_convnext_tiny_less_than_a_point(computed):
     (alone,) = rows(computed, model="convnext_tiny", recipe="fb_in1k", resolution=224)
     (more,) = rows(computed, model="convnext_tiny", recipe="fb_in22k_ft_in1k", resolution=224)
     assert round(more["top1"] - alone["top1"], 1) == 0.8
+
+
+def test_the_weights_of_2024_reach_79_and_81_percent_only_in_larger_images():
+    top1 = {}
+    for row in datasets.published("networks"):
+        if row["family"] == "EfficientNet" and row["recipe"].startswith("ra4_e3600"):
+            top1[row["model"], row["resolution"]] = row["top1"]
+    assert top1["efficientnet_b0", 224] < 79 <= top1["efficientnet_b0", 256]
+    assert top1["efficientnet_b1", 240] < 81 <= top1["efficientnet_b1", 288]
+
+
+def test_the_plain_recipe_leaves_out_250_of_350_epochs():
+    (epochs,) = [row["released_code"] for row in datasets.published("training_recipe") if row["setting"] == "epochs"]
+    assert epochs.startswith("about 350") and 350 - 100 == 250  # RegNet's authors trained for 100

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from architecture import EfficientNet, find_scale
+from architecture import EfficientNet, Scale, find_scale
 from arguments import is_number, require
 from atomic import MOST, read_arrays
 from datasets import CACHE, DATA, PathLike, centre_square, class_names, photo, rgb
@@ -49,7 +49,10 @@ Answers = list[tuple[str, float]]
 
 
 def pretrained(
-    variant: str = "lite0", include_top: bool = True, path: PathLike | None = None, resolution: int | None = None
+    variant: str | Scale = "lite0",
+    include_top: bool = True,
+    path: PathLike | None = None,
+    resolution: int | None = None,
 ) -> keras.Model:
     """Builds a network with ImageNet weights.
 

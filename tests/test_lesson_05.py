@@ -122,7 +122,7 @@ def test_what_is_compared(rows, text):
     assert "eleven families" in text
 
 
-def test_equal_recipes_five_times_fewer_macs_hardly_less_time(rows, text):
+def test_equal_recipes_five_times_fewer_macs_save_a_sixth_of_the_time(rows, text):
     new = {(row["model"], row["resolution"]): row for row in rows if "ra4" in row["recipe"]}
     small, large = new["efficientnet_b1", 240], new["efficientnet_b1", 288]
     rival = new["resnet50d", 224]

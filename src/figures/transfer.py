@@ -111,8 +111,10 @@ def draw_recall(names, right, counts, title):
     shares = [(r / n, r, n, name) for name, r, n in zip(names, right, counts) if n]
     shares.sort()
     fig, ax = subplots(figsize=(10, 1.6 + 0.42 * len(shares)))
+    lowest = 1
     for y, (share, r, n, _) in enumerate(shares):
         low, high = wilson(r, n)
+        lowest = min(lowest, low)
         ax.plot([100 * low, 100 * high], [y, y], color=COLORS["feature"], marker="|", ms=11, lw=3, zorder=2)
         ax.plot(100 * share, y, marker="o", ms=10, color=NAVY, zorder=3)
     mean = 100 * np.mean([share for share, *_ in shares])
@@ -121,8 +123,7 @@ def draw_recall(names, right, counts, title):
     ax.tick_params(labelsize=14)
     label = f"balanced accuracy: {mean:.0f} %"
     ax.text(mean, -0.62, label, color=RED, weight="bold", ha="right" if mean > 60 else "left", va="bottom")
-    lowest = 100 * min(wilson(r, n)[0] for _, r, n, _ in shares)
-    ax.set(xlim=(max(-1, lowest - 3), 101), ylim=(len(shares) - 0.5, -0.6))
+    ax.set(xlim=(max(-1, 100 * lowest - 3), 101), ylim=(len(shares) - 0.5, -0.6))
     ax.set_xlabel("recognised (% of the class; bar: 95 % interval)", size=14)
     write_headline(ax, title, distance=28)
     return fig
@@ -155,11 +156,9 @@ def draw_transfer(points, title):
     ax.xaxis.set_minor_locator(NullLocator())
     write_headline(ax, title)
     if len({optimizer for _, optimizer, *_ in points}) > 1:
-        look = dict(color=COLORS["muted"], ms=9)
-        ax.legend(
-            handles=[plt.Line2D([], [], label=name, **look, **OPTIMIZERS[name]) for name in OPTIMIZERS],
-            loc="lower right",
-        )
+        grey = dict(color=COLORS["muted"], ms=9)
+        handles = [plt.Line2D([], [], label=name, **grey, **look) for name, look in OPTIMIZERS.items()]
+        ax.legend(handles=handles, loc="lower right")
     fig.draw_without_rendering()  # the layout is final
     label_ends(ax, ends)
     for pixels, mean in heads.items():

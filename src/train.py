@@ -20,7 +20,7 @@ sums the gradients after each step. `keras.distribution` on JAX was tried; on a 
   does. Another number of replicas draws other masks: curves then agree only on average, exactly without both.
 - *Learning rate.* `--rate` is for 256 images; its peak is rate x batch / 256 (Goyal et al. 2017, arXiv:1706.02677).
 - *Checkpoint.* One file, written by process 0, whole or not at all: weights, optimizer, step, curve, settings. Beside
-  checkpoint.npz the folder gets curve.csv, result.json, final.weights.h5 and logs for TensorBoard in logs/.
+  checkpoint.npz the folder gets, in the end, curve.csv, result.json and final.weights.h5.
 """
 
 import argparse
@@ -167,7 +167,7 @@ class Trainer:
             self._build()
         dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
         self.random = [layer.seed_generator.state for layer in dropouts if layer.rate]
-        self.step, self.losses, self.top1, self.writer = 0, [], [], None
+        self.step, self.losses, self.top1 = 0, [], []
         self.train_step, self.test_step = tf.function(self._train_step), tf.function(self._test_step)
 
     def _build(self):
@@ -352,11 +352,9 @@ def carry_on(trainer, args, chief):
         print(f"{folder} {begun}: {last} steps of {images} images, replicas x the share of each", flush=True)
     stopped, start, warm = catch_signals(), time.perf_counter(), None
     while trainer.step < last and not stopped:
-        before = trainer.step
         advance(trainer, stopped)
         if chief:
             trainer.save(folder / "checkpoint.npz")
-            log(trainer, folder, before)
             tested = f"  test {trainer.top1[-1]:.1f} %" if trainer.top1 else ""
             text = f"step {trainer.step}/{last}  loss {trainer.losses[-1]:.3f}{tested}"
             progress(text, start, (trainer.step - first) / (last - first))
@@ -367,22 +365,6 @@ def carry_on(trainer, args, chief):
         since, step = warm or (start, last)
         finish(trainer, folder, (last - step) * args.batch / (time.perf_counter() - since))
     return 0
-
-
-def log(trainer, folder, before):
-    """Writes the steps since `before` for TensorBoard. Raises OSError."""
-    try:
-        if trainer.writer is None:
-            trainer.writer = tf.summary.create_file_writer(str(folder / "logs"))
-        with trainer.writer.as_default():
-            for step in range(before, trainer.step):
-                scalar("loss", trainer.losses[step], step + 1)
-                scalar("learning rate", float(trainer.schedule(step)), step + 1)
-            if trainer.step % trainer.steps == 0:
-                scalar("test top-1 (%)", trainer.top1[-1], trainer.step)
-        trainer.writer.flush()
-    except tf.errors.OpError as error:
-        raise OSError(error.message.splitlines()[0].split("}} ")[-1]) from error  # without the name of a node
 
 
 def finish(trainer, folder, speed):
@@ -399,13 +381,6 @@ def finish(trainer, folder, speed):
     write_atomically(folder / "result.json", lambda file: file.write(text.encode()))  # last: it says that all is there
     measured = f", {speed:.0f} images/s after the first --every steps, tests and checkpoints included" if speed else ""
     print(f"\ntest top-1 {trainer.top1[-1]:.2f} %{measured}; see {folder}")
-
-
-def scalar(name, value, step):
-    """One point of a curve in TensorBoard. `tf.summary.scalar` would do, but wants the package tensorboard to write."""
-    kind = tf.compat.v1.SummaryMetadata(data_class=1)  # DATA_CLASS_SCALAR
-    kind.plugin_data.plugin_name = "scalars"
-    tf.summary.write(name, tf.constant(value, tf.float32), step, kind)
 
 
 def resume_hint(folder):

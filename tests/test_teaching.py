@@ -4,7 +4,9 @@ import json
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
+from class_copies import minutes
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "TEACHING.md").read_text(encoding="utf-8")
@@ -34,6 +36,44 @@ def test_a_section_that_is_named_is_in_its_lesson(number, section):
 
 def test_the_sections_of_every_plan_were_found():
     assert len(list(places())) >= 12
+
+
+def reading(row):
+    """Minutes of reading of all sections that a row names; "*One* to *Another*" and "up to *Another*" name a stretch."""
+    total = 0
+    for number, named in re.findall(r"\b(0\d),((?: ?(?:up to|to)? ?\*[^*]+\*,?)+)", row):
+        (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+        names, times = [], []
+        for name, time, _, _ in minutes(nbformat.read(path, as_version=4)):
+            names.append(name)
+            times.append(time)
+        first = 0
+        for joined, section in re.findall(r"(up to|to)? ?\*([^*]+)\*", named):
+            last = names.index(section)
+            first = first if joined else last
+            total += sum(times[first : last + 1])
+            first = last + 1
+    return total
+
+
+def test_minutes_follow_each_other_up_to_the_end_of_a_session():
+    slots = re.findall(r"^\|(?: \d \|)? (\d+)–(\d+) \|", TEXT, re.M)
+    ends = [0]
+    for begin, end in slots:
+        if begin == "0":
+            assert ends[-1] in (0, 60, 90)
+        else:
+            assert int(begin) == ends[-1], (begin, end)
+        ends.append(int(end))
+    assert len(slots) >= 29 and ends[-1] == 90
+
+
+def test_a_slot_leaves_twice_the_time_of_reading():
+    for row in ROWS:
+        slot, hour = re.search(r"\| (\d+)–(\d+) \|", row), re.match(r"\| [1-4] \| [A-Z]", row)
+        if slot or hour:
+            time = int(slot[2]) - int(slot[1]) if slot else 60
+            assert time >= 2 * reading(row) - 1, (row, reading(row))
 
 
 def test_where_classes_stumble_names_sections_of_its_lesson():

@@ -52,7 +52,7 @@ from figures.evidence import (
 from figures.export import draw_files, draw_fold, draw_outlier
 from figures.fields import draw_fields
 from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds
-from figures.gates import draw_desk, draw_replaced, draw_rows
+from figures.gates import draw_desk, draw_replaced, draw_rows, draw_squeeze
 from figures.machines import draw_all_reduce, draw_bars, draw_ring
 from figures.network import draw_block, draw_costs, draw_network, draw_scaled
 from figures.places import draw_difference, draw_places, draw_vote

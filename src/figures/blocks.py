@@ -6,7 +6,7 @@ from figures import canvas
 from figures.labels import write_headline
 from figures.style import COLORS, RAMP, subplots, white_or_ink
 
-TILE, ROWS, GAP = 0.3, 12, 1.45  # side of a channel's picture, channels in a column, room for an operator; in inches
+TILE, ROWS, GAP = 0.3, 16, 1.45  # side of a channel's picture, channels in a column, room for an operator; in inches
 PIXELS = 28  # side of a channel's picture in a sheet
 EDGE, FOOT, HEAD = 0.3, 0.75, 0.85  # margins of the sheets
 
@@ -153,7 +153,7 @@ def draw_versions(networks, printed, title):
         for i, macs in enumerate(parts):
             colour = RAMP(i / (len(parts) - 1))
             ax.barh(-place, macs / 1e6, left=start / 1e6, height=0.6, color=colour, edgecolor="white", lw=1.2)
-            if macs > 0.02 * network.macs:
+            if macs > 0.018 * network.macs:
                 look = dict(ha="center", va="center", size=15, weight="bold", color=white_or_ink(colour))
                 ax.text((start + macs / 2) / 1e6, -place, f"{i + 1}", **look)
             start += macs

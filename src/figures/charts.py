@@ -30,6 +30,7 @@ def draw_accuracy():
     names = [(name, x, y, dict(color=COLORS["accent"], weight="bold", size=16)) for name, x, y in efficientnets()]
     _enlarge(ax)
     plot_accuracy(ax, names, ((0, 1), (-0.8, 0.8), (-1, 0)), size=13.5)
+    ax.text(2.8, 82.8, "EfficientNet", size=17, weight="bold", color=COLORS["accent"], ha="right", va="center")
     write_headline(ax, "Fewer MACs for the same accuracy")
     note = f"{TABLE_2}\nNetworks whose MACs the table does not state are left out."
     fig.text(0.075, 0.02, note, va="bottom", **canvas.NOTE)
@@ -216,7 +217,7 @@ def seeds(groups, xlabel, title):
 
     `title`: the finding, as a headline.
     """
-    fig, ax = subplots(figsize=(10, 0.9 + 0.85 * len(groups)))
+    fig, ax = subplots(figsize=(10, max(4.3, 0.9 + 0.85 * len(groups))))
     colours, ink = colours_of(groups, shared=True), COLORS["ink"]
     dots = dict(ls="None", marker="o", ms=9, mec="white", mew=1, alpha=0.85)
     for y, (name, values) in enumerate(groups.items()):
@@ -224,9 +225,11 @@ def seeds(groups, xlabel, title):
         ax.plot([mean - half, mean + half], [y + 0.22] * 2, color=ink, marker="|", ms=10, lw=2, zorder=3)
         ax.plot(mean, y + 0.22, marker="D", color=ink, ms=8, zorder=4)
         ax.plot(values, [y - 0.12] * len(values), color=colours[name], **dots)
-    name_rows(ax, [f"{name}\nn = {len(values)}" for name, values in groups.items()])
+    counts = [len(values) for values in groups.values()]
+    same = len(set(counts)) == 1
+    name_rows(ax, [name if same else f"{name}\nn = {count}" for name, count in zip(groups, counts)])
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel(f"{xlabel}   (dots: seeds; bar: mean and 95 % interval)")
+    ax.set_xlabel(f"{xlabel}   (dots: {f'{counts[0]} seeds' if same else 'seeds'}; bar: mean and 95 % interval)")
     write_headline(ax, title)
     return fig
 

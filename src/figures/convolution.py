@@ -119,7 +119,7 @@ def draw_by_eye(windows, kernels, weights, title):
     draw_numbers(ax, at_output, centre - NUMBER / 2, [[int(sums @ weights)]], navy)
     for start, end, text in (
         (at_window, at_window + side, "window"),
-        (at_kernel, at_kernel + side, "depthwise: one kernel"),
+        (at_kernel, at_kernel + side, "depthwise: look around"),
         (at_weight, at_output + NUMBER, "pointwise: mix"),
     ):
         ax.text((start + end) / 2, height + 0.75, text, **canvas.NAME | dict(size=16.5))

@@ -82,9 +82,9 @@ def draw_files(files, panels, title, marked=()):
                 ax.text(0, y, " not published", va="center", size=14, color=COLORS["muted"])
                 continue
             ax.barh(y, value, height=0.62, color=COLORS["accent" if name in marked else "feature"])
-            text = f"{value:.1f}" if isinstance(value, float) and value < 10 else f"{value:.0f}"
+            text = f"{value:.1f}" if isinstance(value, float) and value < 100 else f"{value:.0f}"
             ax.annotate(text, (value, y), (6, 0), textcoords="offset points", va="center", size=15, weight="bold")
-        ax.set(xlim=(0, 1.32 * largest), xticks=[])
+        ax.set(xlim=(0, 1.4 * largest), xticks=[])
         ax.set_title(panel, size=14, weight="normal")
         ax.spines["bottom"].set_visible(False)
         name_rows(ax, files)

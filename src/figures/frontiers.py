@@ -132,18 +132,18 @@ def draw_speeds(families, times, title):
 NAME_COLUMNS = 42  # letters of a name in a line
 
 
-def draw_ladder(values, xlabel, title, marked=(), colour=COLORS["accent"], start=None, row=0.5, size=None):
+def draw_ladder(values, xlabel, title, marked=(), colour=COLORS["accent"], start=None, row=0.5, size=None, form="{:.1f}"):
     """Draws one dot for each of `values`, a dict of name -> number, in a row of its own, with the number beside it.
 
     Names in `marked` are drawn hollow. `title`: the finding, as a headline; `start`: where the axis begins, as 0 for
-    shares; `row`: the height of a row in inches; `size`: of all letters but the headline's, in points.
+    shares; `row`: the height of a row in inches; `size`: of all letters but the headline's, in points; `form`: how numbers look.
     """
     fig, ax = subplots(figsize=(10, 1.6 + row * len(values)))
     for i, (name, value) in enumerate(values.items()):
         fill = "white" if name in marked else colour
         ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=colour, mew=2, clip_on=False, zorder=3)
         beside = dict(textcoords="offset points", va="center", weight="bold", size=size)
-        ax.annotate(f"{value:.1f}", (value, -i), (12, 0), color=colour, **beside)
+        ax.annotate(form.format(value), (value, -i), (12, 0), color=colour, **beside)
     ax.set_yticks([-i for i in range(len(values))], [textwrap.fill(name, NAME_COLUMNS) for name in values])
     ax.set_ylim(-len(values) + 0.4, 0.6)
     ax.margins(x=0.15)

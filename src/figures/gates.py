@@ -3,7 +3,7 @@
 import numpy as np
 
 from figures import canvas
-from figures.convolution import SIGNED
+from figures.convolution import GAP, NUMBER, SIGNED, draw_numbers
 from figures.labels import write_headline
 from figures.style import COLORS, HEAT, name_rows, subplots
 
@@ -72,7 +72,8 @@ def draw_rows(photos, names, gates, mean, title):
         bottom = height - TITLE - (i + 1) * (side + 0.08)
         if i == 0:
             ax.text(left - 0.2, bottom + side / 2, "mean", va="center", **caption | dict(ha="right"))
-            ax.text(left + long + 0.2, bottom + side / 2, "bright: loud", **key)
+            ax.text(left + long + 0.2, bottom + side / 2 + 0.17, "bright: 0.8", **key)
+            ax.text(left + long + 0.2, bottom + side / 2 - 0.17, "dark: 0.2", **key)
         else:
             _picture(fig, EDGE, bottom, side, photos[i - 1])
             ax.text(left - 0.2, bottom + side / 2, names[i - 1], size=16, va="center", ha="right")
@@ -81,8 +82,8 @@ def draw_rows(photos, names, gates, mean, title):
         panel.imshow(values[None], aspect="auto", interpolation="nearest", **colours)
         panel.axis("off")
     first = height - TITLE - 2 * (side + 0.08) + side / 2  # the middle of the first photo's row
-    ax.text(left + long + 0.2, first, "red: louder", **key | dict(color=SIGNED(1.0)))
-    ax.text(left + long + 0.2, first - 0.34, "blue: quieter", **key | dict(color=SIGNED(0.0)))
+    ax.text(left + long + 0.2, first, "red: +0.25", **key | dict(color=SIGNED(1.0)))
+    ax.text(left + long + 0.2, first - 0.34, "blue: −0.25", **key | dict(color=SIGNED(0.0)))
     ax.text(left + long / 2, 0.35, "channels, from the quietest to the loudest", **caption)
     return fig
 
@@ -100,7 +101,7 @@ def draw_replaced(stored, recomputed, title):
     name_rows(ax, list(stored))
     ax.tick_params(labelsize=16)
     ax.axvline(GUESSING, color=COLORS["muted"], ls=":", marker="")
-    ax.text(GUESSING, -0.5, " guessing", color=COLORS["muted"], va="top", size=15)
+    ax.text(GUESSING, len(stored) - 0.52, " guessing", color=COLORS["muted"], va="bottom", size=15)
     longest = max(stored, key=lambda kind: abs(stored[kind] - recomputed[kind]))
     for row, kind in enumerate(stored):
         before, after = stored[kind], recomputed[kind]
@@ -121,4 +122,46 @@ def draw_replaced(stored, recomputed, title):
     ax.set_xlim(0, 100)
     ax.set_xlabel("test top-1 (%)", size=16)
     write_headline(ax, title, size=19)
+    return fig
+
+
+def draw_squeeze(maps, reduce, widen, gates, title):
+    """Draws squeeze, excite and scale in numbers: maps, their means, a bottleneck of one number, gates, scaled maps.
+
+    maps: whole numbers, (height, width, 2); reduce: (2, 1) and widen: (1, 2), the weights of the two small layers;
+    gates: (2,), from 0 to 1; title: the finding, as a headline.
+    """
+    side, means = len(maps) * NUMBER, maps.mean(axis=(0, 1))
+    at_map, at_mean, at_narrow, at_gate, at_out = 1.5, 4.1, 5.9, 7.7, 10.1
+    height = 2 * side + GAP
+    fig, ax = canvas.new(at_out + side + 0.35, height + 2.05)
+    ax.text(0.1, height + 1.7, title, **canvas.HEADLINE)
+    grey, orange = canvas.mix(COLORS["feature"], "white", 0.6), canvas.mix(COLORS["se"], "white", 0.55)
+    centre, middles = 0.3 + height / 2, (0.3 + height - side / 2, 0.3 + side / 2)
+    total, write = float(means @ reduce[:, 0]), dict(ha="center", va="center", size=16)
+    draw_numbers(ax, at_narrow, centre - NUMBER / 2, [[f"{total / (1 + np.exp(-total)):.2f}"]], orange)
+    ax.text(at_narrow + NUMBER / 2, centre - 0.62, f"swish({total:g})", **write)
+    for c, (middle, nudge) in enumerate(zip(middles, (0.12, -0.12))):
+        near, gate = centre + nudge, f"{gates[c]:.1f}"
+        ax.text(0.1, middle, f"channel {c + 1}", **write | dict(ha="left"))
+        scaled = np.char.mod("%.1f", maps[..., c] * gates[c])
+        for x, numbers, colour in (
+            (at_map, maps[..., c], grey),
+            (at_mean, [[f"{means[c]:g}"]], grey),
+            (at_gate, [[gate]], orange),
+            (at_out, scaled, grey),
+        ):
+            draw_numbers(ax, x, middle - len(numbers) * NUMBER / 2, numbers, colour)
+        canvas.arrow(ax, [(at_map + side + 0.12, middle), (at_mean - 0.12, middle)], COLORS["ink"], lw=1.8)
+        canvas.arrow(ax, [(at_mean + NUMBER + 0.08, middle), (at_narrow - 0.08, near)], COLORS["se"], lw=1.8)
+        canvas.arrow(ax, [(at_narrow + NUMBER + 0.08, near), (at_gate - 0.08, middle)], COLORS["se"], lw=1.8)
+        for x, weight in ((at_mean + NUMBER + 0.7, reduce[c, 0]), (at_gate - 0.7, widen[0, c])):
+            ax.text(x, middle, f"× {weight}".replace("-", "−"), **write)
+        ax.text((at_gate + NUMBER + at_out) / 2, middle, "×  map  =", **write | dict(size=18))
+    for start, end, text in (
+        (at_map, at_mean + NUMBER, "squeeze: average"),
+        (at_narrow, at_narrow + NUMBER, "excite"),
+        (at_gate, at_out + side, "scale: multiply"),
+    ):
+        ax.text((start + end) / 2, height + 0.85, text, **canvas.NAME | dict(size=16.5))
     return fig

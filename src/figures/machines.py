@@ -21,7 +21,7 @@ def draw_all_reduce(gradients, devices, title):
         mine = gradients[i * share : (i + 1) * share]
         parts.append(sum(mine) / len(gradients))
         _draw_device(ax, LEFT + i * (wide + GAP), wide, f"device {i + 1}", mine, gradients)
-    ax.text(WIDTH - LEFT, 0.12, "a square: what one image adds to the gradient of w", ha="right", **canvas.NOTE)
+    ax.text(WIDTH - LEFT, 0.12, "a square: one image, with its gradient of w", ha="right", **canvas.NOTE)
     canvas.box(ax, LEFT, 1.72, WIDTH - 2 * LEFT, 0.62, SHARED)
     total = " + ".join(f"{part:g}" for part in parts)
     text = f"all-reduce: {total} = {sum(parts):g}, handed back to all"
@@ -33,7 +33,7 @@ def _draw_device(ax, left, wide, name, mine, gradients):
     """A column: a device's images with their gradients, its part of the mean, and the step that it takes."""
     middle, ink, images = left + wide / 2, COLORS["ink"], len(gradients)
     canvas.box(ax, left, 2.75, wide, 2.5, canvas.mix(COLORS["line"], "white", 0.55))
-    ax.text(middle, 5.0, f"{name}: weights w", size=13.5, weight="bold", ha="center", va="center")
+    ax.text(middle, 5.0, f"{name}: weight w", size=14, weight="bold", ha="center", va="center")
     side = min(0.72, (wide - 0.3) / len(mine) - 0.1)
     start = middle - len(mine) * (side + 0.1) / 2 + 0.05
     for j, gradient in enumerate(mine):
@@ -106,8 +106,8 @@ def _draw_piece(ax, x, y, number, share, came):
     canvas.box(ax, x, y, SIDE, SIDE, colour, **look)
     if came:  # the giver holds the same piece, one row above
         canvas.arrow(ax, [(x + SIDE / 2, y + SIDE + 0.24), (x + SIDE / 2, y + SIDE + 0.02)], COLORS["ink"], lw=2)
-    text = dict(size=16, weight="bold", ha="center", va="center", color=white_or_ink(colour), zorder=4)
-    ax.text(x + SIDE / 2, y + SIDE / 2, f"{number:g}", **text)
+    text = dict(weight="bold", ha="center", va="center", color=white_or_ink(colour), zorder=4)
+    ax.text(x + SIDE / 2, y + SIDE / 2, f"{number:g}", size=14 if number > 99 else 16, **text)
 
 
 def draw_bars(values, xlabel, title, texts=None, marked=(), ticks=None):

@@ -185,6 +185,7 @@ def _share(role, percent):
 
 COLUMN = 1.38  # least width of a stage's column, in inches
 THICK, APART, BETWEEN = 0.028, 0.04, 0.36  # of a network's unit: per sqrt(channel), between blocks, between stages
+THICKER = 2.5 * THICK  # where each stage has a column of its own
 SLABS = "A slab is a block's output: √resolution high, √channels thick."
 
 
@@ -225,14 +226,15 @@ def facts(network):
 
 def _draw_stages(network, title):
     rows, captions = _rows(network), _captions(network)
-    extents = [_thickness(maps) + 2 * _overhang(maps) for maps in rows]
+    extents = [_thickness(maps, THICKER) + 2 * _overhang(maps) for maps in rows]
     unit, columns = _fit(extents, COLUMN, WIDTH - 0.4)
     tallest = _tallest(network) * unit
     fig, ax = canvas.new(WIDTH, tallest + 3.2)
     x = (WIDTH - sum(columns)) / 2
     for row, (maps, column, (name, *texts)) in enumerate(zip(rows, columns, captions)):
         centre, colour = x + column / 2, RAMP(row / (len(rows) - 1))
-        _draw_row(ax, maps, centre - unit * _thickness(maps) / 2, 2.2 + tallest / 2, unit, colour)
+        start = centre - unit * _thickness(maps, THICKER) / 2
+        _draw_row(ax, maps, start, 2.2 + tallest / 2, unit, colour, THICKER)
         ax.text(centre, 1.92, f"stage {row + 1}", va="top", **canvas.NAME | dict(size=14, color=COLORS["muted"]))
         ax.text(centre, 1.62, name, va="top", **canvas.NAME | dict(size=14))
         canvas.write_lines(ax, centre, 1.14, texts, canvas.NOTE["size"], step=0.27)
@@ -293,8 +295,8 @@ def _tallest(network):
     return math.sqrt(network.stem.output_size) * (1 + canvas.RISE)
 
 
-def _thickness(maps):
-    return sum(THICK * math.sqrt(channels) + APART for _, channels in maps)
+def _thickness(maps, per_root=THICK):
+    return sum(per_root * math.sqrt(channels) + APART for _, channels in maps)
 
 
 def _overhang(maps):
@@ -307,10 +309,10 @@ def _extent(network):
     return sum(_thickness(maps) + BETWEEN for maps in rows) - BETWEEN + _overhang(rows[0])
 
 
-def _draw_row(ax, maps, x, y, unit, colour):
+def _draw_row(ax, maps, x, y, unit, colour, per_root=THICK):
     """Draws the slabs of a row from left to right along the axis; returns where the next one would start."""
     for size, channels in maps:
-        thick = unit * THICK * math.sqrt(channels)
+        thick = unit * per_root * math.sqrt(channels)
         canvas.slab(ax, x, y, unit * math.sqrt(size), thick, colour, edge=min(0.7, 5 * unit))
         x += thick + unit * APART
     return x

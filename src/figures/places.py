@@ -54,14 +54,14 @@ def draw_vote(image, features, weights, constant, name, title):
         bare(each)
         _draw_grid(each, evidence.shape)
         _frame_place(each, place, evidence.shape, "white")
-    _write_numbers(grid, evidence, lambda value: white_or_ink(shown.cmap(shown.norm(value))), size=15)
+    _write_numbers(grid, evidence, lambda value: white_or_ink(shown.cmap(shown.norm(value))), size=14)
     _draw_products(ax, features[place], weights)
     rows, columns = evidence.shape
     mean, score = evidence.mean(), evidence.mean() + constant
     ax.text(2.2, 0.5, f"{rows} × {columns} places", **canvas.NAME | dict(size=18))
     ax.text(11, 0.5, f"evidence for “{name}”", **canvas.NAME | dict(size=18))
     sums = f"average {mean:.2f} + constant {constant:.2f} = score {score:.2f}".replace("-", "−")
-    ax.text(12.9, 0.12, sums, ha="right", size=17)
+    ax.text(12.9, 0.12, sums, ha="right", size=18, weight="bold")
     return fig
 
 
@@ -92,7 +92,7 @@ def draw_difference(image, difference, names, title, covered=None):
     """Draws a photo, and beside it which of two names every place prefers: red the first, blue the second.
 
     image: (height, width, 3); difference: (rows, columns), above zero for the first of the two `names`. White is zero.
-    The strongest place for either name is framed in both pictures. `covered`: row, column, height and width of places
+    The strongest place of each name, if it has one, is framed in both pictures. `covered`: row, column, height and width of places
     that another picture covers; they get a dashed frame.
     """
     difference, largest = np.asarray(difference), np.abs(difference).max()
@@ -102,14 +102,16 @@ def draw_difference(image, difference, names, title, covered=None):
     _draw_grid(photo, difference.shape)
     for ax in (photo, numbers):
         bare(ax)
-        for extreme, colour in ((difference.argmax(), ABOVE), (difference.argmin(), BELOW)):
-            _frame_place(ax, np.unravel_index(extreme, difference.shape), difference.shape, colour)
+        for sign, colour in ((1, ABOVE), (-1, BELOW)):
+            place = np.unravel_index((sign * difference).argmax(), difference.shape)
+            if sign * difference[place] > 0:  # else no place prefers this name
+                _frame_place(ax, place, difference.shape, colour)
         if covered:
-            _dash_places(ax, covered, difference.shape, "covered above" if ax is photo else "")
+            _dash_places(ax, covered, difference.shape, "covered" if ax is photo else "")
     _write_numbers(numbers, difference, lambda value: "white" if abs(value) > 0.6 * largest else COLORS["ink"], size=17)
-    for x, name, side, colour in ((0, names[0], "left", ABOVE), (1, names[1], "right", BELOW)):
+    for x, name, side, colour in ((0, f"+ for “{names[0]}”", "left", ABOVE), (1, f"− for “{names[1]}”", "right", BELOW)):
         look = dict(transform=numbers.transAxes, va="top", ha=side, size=19, weight="bold", color=colour)
-        numbers.text(x, -0.02, f"for “{name}”", **look)
+        numbers.text(x, -0.02, name, **look)
     write_headline(photo, title)
     return fig
 

@@ -214,7 +214,7 @@ def draw_confusion(panels, names, title):
                 ax.text(column, row, f"{value:.0f}", ha="center", va="center", size=11, color=colour)
         ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
         ax.set_yticks(range(len(names)), names)
-        ax.set_xlabel("guess")
+        ax.set_xlabel("guess (% of the photos of the true class)")
         ax.grid(False)
         ax.tick_params(length=0)
         ax.set_title(name, size=14, loc="center")
@@ -241,10 +241,10 @@ def folded_study():
         counts = [row["count"] for row in measured("transfer_confusion") if wanted.items() <= row.items()]
         errors[f"{size} pixels"] = np.reshape(counts, (len(CIFAR10_CLASSES), len(CIFAR10_CLASSES)))
     by_epoch = curves(lines, "epoch", "test top-1 (%)", title="More epochs do not replace pixels")
-    confused = "At 32 pixels everything is confused, at 224 only look-alikes"
+    confused = "At 32 pixels most classes are mixed up, at 224 mostly look-alikes"
     pictures = {
         "Test accuracy of a new head by epoch, a line for each of three sizes; all flatten early.": by_epoch,
-        "Confusions at 32 and 224 pixels. At 224 only look-alikes are left.": draw_confusion(
+        "Confusions at 32 and 224 pixels. At 224 mostly look-alikes are left.": draw_confusion(
             errors, CIFAR10_CLASSES, confused
         ),
     }

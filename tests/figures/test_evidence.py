@@ -45,7 +45,7 @@ def test_of_each_family_the_ends_the_best_and_the_compared_network_are_named():
     check_layout(fig)
 
 
-def test_ratios_lie_on_their_side_of_one():
+def test_ratios_are_bars_from_zero():
     fig = evidence.draw_ratios({"MACs": 0.19, "activations": 1.1}, "Found", "relative cost")
     ends = sorted(bar.get_x() + bar.get_width() for bar in fig.axes[0].patches)
     assert ends == pytest.approx([0.19, 1.1])

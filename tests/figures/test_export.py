@@ -42,6 +42,6 @@ def test_files_have_a_bar_for_each_value_that_is_known():
     widths = [[bar.get_width() for bar in ax.patches] for ax in fig.axes]
     assert widths == [[18.6, 5.0], [12], [0, 84]]
     texts = [[text.get_text().strip() for text in ax.texts] for ax in fig.axes]
-    assert texts == [["19", "5.0"], ["12", "not published"], ["0", "84"]]
+    assert texts == [["18.6", "5.0"], ["12", "not published"], ["0", "84"]]
     assert [bar.get_facecolor() == to_rgba(COLORS["accent"]) for bar in fig.axes[0].patches] == [False, True]
     check_layout(fig)

@@ -60,13 +60,20 @@ def test_a_difference_is_white_at_zero_and_red_for_the_first_name():
         "1.0": (59.5, 44.5),
     }
     named = {text.get_text(): to_hex(text.get_color()) for text in (first, second)}
-    assert named == {"for “tiger”": "#b3263e", "for “tabby”": "#2b5c9e"}
+    assert named == {"+ for “tiger”": "#b3263e", "− for “tabby”": "#2b5c9e"}
     for ax in (photo, numbers):
         framed = [patch for patch in ax.patches if patch.get_linewidth() > 3]
         colours = {(patch.get_x(), patch.get_y()): to_hex(patch.get_edgecolor()) for patch in framed}
         assert colours == {(39.5, -0.5): "#b3263e", (-0.5, 29.5): "#2b5c9e"}
     assert headline(fig) == "Found"
     check_layout(fig)
+
+
+def test_a_name_that_no_place_prefers_gets_no_frame():
+    fig = places.draw_difference(PHOTO, np.array([[1.0, 4.0], [2.0, 1.0]]), ("tiger", "tabby"), "Found")
+    for ax in fig.axes:
+        framed = [patch for patch in ax.patches if patch.get_linewidth() > 3]
+        assert [to_hex(patch.get_edgecolor()) for patch in framed] == ["#b3263e"]
 
 
 def test_a_vote_adds_up_to_the_score():

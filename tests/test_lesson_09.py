@@ -92,7 +92,7 @@ HEADLINES = {
     "One network, ten points apart": recipes,
     "Eleven times fewer MACs? With equal training, three to five": equal_recipes,
     "A fifth of the MACs, nearly all of the time": five_rulers,
-    "Two cards weigh: Table 7 and φ. The rest is digits and wording": eight_claims,
+    "Two claims weigh: Table 7 and φ. The rest is digits and wording": eight_claims,
     "Dense early stages: more MACs, and faster": fused,
     "B0 to B8 still win by MACs. By time they never do": winners,
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+
 from class_copies import minutes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,7 @@ def test_the_sections_of_every_plan_were_found():
 
 
 def reading(row):
-    """Minutes of reading of all sections that a row names; "*One* to *Another*" and "up to *Another*" name a stretch."""
+    """Minutes of reading of all sections that a row names; "*One* to *Other*" and "up to *Other*" name a stretch."""
     total = 0
     for number, named in re.findall(r"\b(0\d),((?: ?(?:up to|to)? ?\*[^*]+\*,?)+)", row):
         (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")

@@ -67,6 +67,8 @@ class Slide:
         if self.picture and self.body:
             width, height = self.picture.size
             kinds.append("stacked" if width >= WIDE * height else "beside")
+            if width >= 2.5 * height:
+                kinds.append("wide")
         elif not self.picture:
             kinds.append("typed" if self.lines else "words")
         return " ".join(kinds)
@@ -222,8 +224,8 @@ def _problems_of(slide, known):
         yield "its picture is not described"
     if not slide.minutes or len(slide.note.split()) < 8:
         yield "no minutes, or no note that says what to say"
-    if "words" in slide.kind and not {"ask", "answer"} & set(slide.kind.split()):
-        yield "words only: it needs a picture, code or printed lines"
+    if "words" in slide.kind and not {"ask", "answer"} & set(slide.kind.split()) and "|---" not in slide.body:
+        yield "words only: it needs a picture, a table, code or printed lines"
     missing = sorted(_numbers(f"{slide.headline} {slide.body}") - known)
     if missing:
         yield f"the numbers {', '.join(missing)} are not in the lesson"

@@ -188,10 +188,10 @@ def shares(bars, colours, title):
     `colours`: dict of part -> colour, for parts that COLORS does not know. `title`: the finding, as a headline.
     """
     palette = COLORS | colours
-    fig, ax = subplots(figsize=(11, 1.2 + 0.75 * len(bars)))
+    fig, ax = subplots(figsize=(11, 1.2 + 0.9 * len(bars)))
     for y, parts in enumerate(bars.values()):
         percent = {part: 100 * amount / sum(parts.values()) for part, amount in parts.items()}
-        draw_bar(ax, y, percent, palette, lambda _, percent: f"{percent:.0f} %" if percent >= 4.5 else "")
+        draw_bar(ax, y, percent, palette, lambda _, percent: f"{percent:.0f} %" if percent >= 4.5 else "", size=14)
     name_rows(ax, bars)
     ax.set(xlim=(0, 100), xlabel="share (%)")
     handles = [Rectangle((0, 0), 1, 1, facecolor=palette[part]) for part in parts]  # the last bar's are those of all
@@ -201,13 +201,13 @@ def shares(bars, colours, title):
     return fig
 
 
-def draw_bar(ax, y, parts, colours, label=None):
-    """A stacked bar; `label(part, value)` is what a part says, "" where it has no room."""
+def draw_bar(ax, y, parts, colours, label=None, size=12):
+    """A stacked bar; `label(part, value)` is what a part says in letters of `size`, "" where it has no room."""
     start = 0.0
     for part, value in parts.items():
         ax.barh(y, value, left=start, height=0.7, color=colours[part], edgecolor="white", lw=0.8)
         if label:
-            style = dict(ha="center", va="center", color=white_or_ink(colours[part]), size=12, weight="bold")
+            style = dict(ha="center", va="center", color=white_or_ink(colours[part]), size=size, weight="bold")
             ax.text(start + value / 2, y, label(part, value), **style)
         start += value
 

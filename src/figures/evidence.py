@@ -2,6 +2,7 @@
 
 import html
 import math
+import textwrap
 
 import matplotlib.pyplot as plt
 from IPython.display import HTML
@@ -10,41 +11,42 @@ from figures import canvas
 from figures.labels import label_points
 from figures.style import COLORS, MARKERS, colours_of, log_scales, use_style, white_or_ink
 
-CLAIM_WIDTH, CLAIM_HEIGHT, GAP = 6.3, 1.7, 0.2  # of a card, and between cards, in inches
+CLAIM_WIDTH, CLAIM_HEIGHT, GAP, VERDICT = (
+    11.2,
+    1.0,
+    0.2,
+    1.2,
+)  # of a row, between rows, and of the last column, in inches
 
 
 def draw_claims(claims, title, framed=0):
-    """Draws claims as cards, two beside each other. Each is a tuple (claim, first, second, verdict).
+    """Draws claims as rows. Each is a tuple (claim, first, second, verdict).
 
     `first` and `second` are (number, where it is from), both as text; `verdict` is "✓", "✗", or "?" for an open case.
-    `title`: the finding, as a headline. The first `framed` cards have a frame: they weigh more than the others.
+    `title`: the finding, as a headline. The first `framed` rows have a frame: they weigh more than the others. The
+    verdicts stand in a column at the right: without it the picture is a question.
     """
-    rows = math.ceil(len(claims) / 2)
-    top = rows * (CLAIM_HEIGHT + GAP) + GAP
-    fig, ax = canvas.new(2 * CLAIM_WIDTH + 3 * GAP, top + 0.55)
+    top = len(claims) * (CLAIM_HEIGHT + GAP) + GAP
+    fig, ax = canvas.new(CLAIM_WIDTH + 2 * GAP + VERDICT, top + 0.55)
     ax.text(GAP, top + 0.22, title, size=18, weight="bold", va="center")
     for i, claim in enumerate(claims):
-        left = GAP + (i % 2) * (CLAIM_WIDTH + GAP)
-        bottom = GAP + (rows - 1 - i // 2) * (CLAIM_HEIGHT + GAP)
-        _draw_claim(ax, left, bottom, *claim)
+        bottom = GAP + (len(claims) - 1 - i) * (CLAIM_HEIGHT + GAP)
+        _draw_claim(ax, GAP, bottom, *claim)
         if i < framed:
-            canvas.box(ax, left, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, "none", ec=COLORS["ink"], lw=3)
+            canvas.box(ax, GAP, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, "none", ec=COLORS["ink"], lw=3)
     return fig
 
 
 def _draw_claim(ax, left, bottom, claim, first, second, verdict):
     colour = {"✓": COLORS["resolution"], "✗": COLORS["accent"]}.get(verdict, COLORS["muted"])
+    middle = dict(ha="center", va="center")
     canvas.box(ax, left, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, canvas.mix(COLORS["line"], "white", 0.6))
-    canvas.box(ax, left, bottom, 0.09, CLAIM_HEIGHT, colour)
-    ax.text(left + 0.3, bottom + CLAIM_HEIGHT - 0.33, claim, size=16, weight="bold", va="center")
-    mark = dict(size=24, weight="bold", color=colour, ha="center", va="center")
-    ax.text(left + CLAIM_WIDTH - 0.35, bottom + CLAIM_HEIGHT - 0.35, verdict, **mark)
-    against = dict(size=15.5, color=COLORS["muted"], ha="center", va="center")
-    ax.text(left + CLAIM_WIDTH / 2, bottom + 0.78, "against", **against)
-    for (number, where), share in ((first, 0.24), (second, 0.76)):
-        x = left + share * CLAIM_WIDTH
-        ax.text(x, bottom + 0.78, number, size=26, weight="bold", ha="center", va="center")
-        ax.text(x, bottom + 0.3, where, size=15.5, ha="center", va="center")
+    ax.text(left + 0.25, bottom + CLAIM_HEIGHT / 2, textwrap.fill(claim, 24), size=17, weight="bold", va="center")
+    ax.text(left + 7.4, bottom + 0.63, "against", size=15.5, color=COLORS["muted"], **middle)
+    for (number, where), x in ((first, 5.6), (second, 9.3)):
+        ax.text(left + x, bottom + 0.63, number, size=26, weight="bold", **middle)
+        ax.text(left + x, bottom + 0.22, where, size=16, **middle)
+    ax.text(left + CLAIM_WIDTH + VERDICT / 2, bottom + 0.5, verdict, size=34, weight="bold", color=colour, **middle)
 
 
 PANEL, PANEL_GAP, SIDE = 3.95, 0.2, 0.95  # width of a panel, between panels, and the left margin, in inches

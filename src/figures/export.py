@@ -15,19 +15,19 @@ def draw_fold(start, before, after, title):
 
     A row is a list of (layer, what it does, the number that comes out). `title`: the finding.
     """
-    fig, ax = canvas.new(12, 4.3)
-    ax.text(0.3, 3.95, title, **canvas.HEADLINE)
-    for y, name, row in ((2.5, "before", before), (0.85, "after", after)):
+    fig, ax = canvas.new(12, 5.2)
+    ax.text(0.3, 4.85, title, **canvas.HEADLINE)
+    for y, name, row in ((3.15, "before", before), (1.0, "after", after)):
         ax.text(0.3, y, name, size=17, color=COLORS["muted"], va="center")
         _write_number(ax, 1.8, y, start)
         x, step = 1.8, (11.4 - 1.8) / len(row)
         for layer, deed, number in row:
             canvas.arrow(ax, [(x + 0.45, y), (x + step - 0.5, y)], COLORS["muted"])
             middle = x + step / 2
-            canvas.box(ax, middle - 1.45, y - 0.5, 2.9, 1.0, LAYERS[layer], zorder=3)
-            look = dict(color="white", size=16, ha="center", va="center", zorder=4)
-            ax.text(middle, y + 0.2, layer, weight="bold", **look)
-            ax.text(middle, y - 0.2, deed, **look)
+            canvas.box(ax, middle - 1.6, y - 0.65, 3.2, 1.3, LAYERS[layer], zorder=3)
+            look = dict(color="white", size=17, ha="center", va="center", zorder=4)
+            ax.text(middle, y + 0.27, layer, weight="bold", **look)
+            ax.text(middle, y - 0.27, deed, **look)
             x += step
             _write_number(ax, x, y, number)
     return fig

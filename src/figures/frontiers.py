@@ -11,9 +11,9 @@ from figures.labels import label_points, write_headline
 from figures.style import COLORS, colours_of, log_scales, subplots, use_style
 
 COLUMNS = 2  # of panels
-WIDE, HIGH = 5.35, 2.15  # of a panel, in inches
+WIDE, HIGH = 5.05, 2.3  # of a panel, in inches
 LEAST = 74  # top-1 in %: what is below is left out
-LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.9, 0.15, 0.35, 0.75, 0.8, 0.55  # room around the panels, in inches
+LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.9, 0.15, 0.95, 1.2, 0.8, 0.1  # room around the panels, in inches
 FAMILY = "EfficientNet"  # the one that is marked
 KEY = f"red: {FAMILY}, hollow where beaten · dark: others on the frontier · named: the fastest that reaches {{}} %"
 
@@ -42,12 +42,11 @@ def draw_frontiers(panels, cost, xlabel, ylabel, title, goal):
         ax.axhline(goal, color=COLORS["muted"], lw=1, ls=(0, (4, 3)), marker="")
         _plot_frontier(ax, points, frontier)
         ax.set_title(heading, size=16, pad=7)
-        ax.tick_params(labelleft=column == 0, labelsize=14)
+        ax.set_xlabel(xlabel, size=13)
+        ax.set_ylabel(ylabel, size=13)
+        ax.tick_params(labelsize=14)
     fig.text(LEFT / width, 1 - 0.18 / height, title, size=17, weight="bold", va="top")
     fig.text(LEFT / width, 1 - 0.56 / height, KEY.format(goal), va="top", color=COLORS["muted"], size=13.5)
-    middle = (LEFT + width - RIGHT) / 2 / width
-    fig.text(middle, 0.2 / height, xlabel, ha="center", size=14)
-    fig.text(0.2 / width, (BOTTOM + lines * (HIGH + ABOVE) / 2) / height, ylabel, va="center", rotation=90, size=14)
     return fig
 
 
@@ -132,11 +131,14 @@ def draw_speeds(families, times, title):
 NAME_COLUMNS = 42  # letters of a name in a line
 
 
-def draw_ladder(values, xlabel, title, marked=(), colour=COLORS["accent"], start=None, row=0.5, size=None, form="{:.1f}"):
+def draw_ladder(
+    values, xlabel, title, marked=(), colour=COLORS["accent"], start=None, row=0.5, size=None, form="{:.1f}"
+):
     """Draws one dot for each of `values`, a dict of name -> number, in a row of its own, with the number beside it.
 
     Names in `marked` are drawn hollow. `title`: the finding, as a headline; `start`: where the axis begins, as 0 for
-    shares; `row`: the height of a row in inches; `size`: of all letters but the headline's, in points; `form`: how numbers look.
+    shares; `row`: the height of a row in inches; `size`: of all letters but the headline's, in points; `form`: how
+    numbers are written.
     """
     fig, ax = subplots(figsize=(10, 1.6 + row * len(values)))
     for i, (name, value) in enumerate(values.items()):

@@ -117,7 +117,7 @@ def draw_bars(values, xlabel, title, texts=None, marked=(), ticks=None):
     colour. `ticks` make the axis logarithmic and stand on it; there dots are drawn, because a bar's length would mean
     nothing. `title`: the finding, as a headline.
     """
-    fig, ax = subplots(figsize=(11, 1.5 + 0.62 * len(values)))
+    fig, ax = subplots(figsize=(11, 1.6 + 0.85 * len(values)))
     low, high = min(values.values()), max(values.values())
     for y, (name, value) in enumerate(values.items()):
         colour = COLORS["accent" if name in marked else "feature"]

@@ -92,8 +92,8 @@ def draw_difference(image, difference, names, title, covered=None):
     """Draws a photo, and beside it which of two names every place prefers: red the first, blue the second.
 
     image: (height, width, 3); difference: (rows, columns), above zero for the first of the two `names`. White is zero.
-    The strongest place of each name, if it has one, is framed in both pictures. `covered`: row, column, height and width of places
-    that another picture covers; they get a dashed frame.
+    The strongest place of each name, if it has one, is framed in both pictures. `covered`: row, column, height and
+    width of places that another picture covers; they get a dashed frame.
     """
     difference, largest = np.asarray(difference), np.abs(difference).max()
     fig, (photo, numbers) = subplots(1, 2, figsize=(12.4, 6.2))
@@ -109,8 +109,11 @@ def draw_difference(image, difference, names, title, covered=None):
         if covered:
             _dash_places(ax, covered, difference.shape, "covered" if ax is photo else "")
     _write_numbers(numbers, difference, lambda value: "white" if abs(value) > 0.6 * largest else COLORS["ink"], size=17)
-    for x, name, side, colour in ((0, f"+ for “{names[0]}”", "left", ABOVE), (1, f"− for “{names[1]}”", "right", BELOW)):
-        look = dict(transform=numbers.transAxes, va="top", ha=side, size=19, weight="bold", color=colour)
+    for x, name, side, colour in (
+        (0, f"+ for “{names[0]}”", "left", ABOVE),
+        (1, f"− for “{names[1]}”", "right", BELOW),
+    ):
+        look = dict(transform=numbers.transAxes, va="top", ha=side, size=16.5, weight="bold", color=colour)
         numbers.text(x, -0.02, name, **look)
     write_headline(photo, title)
     return fig

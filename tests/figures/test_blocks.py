@@ -19,11 +19,11 @@ from picture_layout import check_layout, headline, words
 
 def test_every_channel_has_its_picture():
     maps = {"input": np.random.default_rng(0).normal(size=(56, 56, 24)), "wide": np.zeros((56, 56, 130))}
-    maps["wide"][..., 13] = np.arange(56)  # it rises from left to right; the others are flat
+    maps["wide"][..., 17] = np.arange(56)  # it rises from left to right; the others are flat
     fig = drawing.draw_channels(maps, [("1×1\nexpand", "expand")], "Narrow, wide")
     narrow, wide = (ax.images[0].get_array() for ax in fig.axes[1:])
     step = drawing.PIXELS + 2
-    assert narrow.shape == (12 * step, 2 * step) and wide.shape == (12 * step, 11 * step)
+    assert narrow.shape == (16 * step, 2 * step) and wide.shape == (16 * step, 9 * step)
     assert wide[step, step] == 0 and wide[step, step + drawing.PIXELS - 1] == 1
     for text in ("Narrow, wide", "input", "24", "130", "expand"):
         assert text in words(fig)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from figures import draw_desk, draw_replaced, draw_rows
+from figures import draw_desk, draw_replaced, draw_rows, draw_squeeze
 from picture_layout import check_layout, words
 
 PHOTO = np.full((8, 8, 3), 200)
@@ -30,7 +30,7 @@ def test_rows_begin_with_the_mean_and_show_what_each_photo_adds():
     rows = [picture[0].tolist() for picture in pictures(fig) if picture.shape == (1, 2)]
     assert rows == [pytest.approx(row) for row in ([0.3, 0.7], [-0.1, 0.1], [0.1, -0.1])]
     assert sum(picture.shape == PHOTO.shape for picture in pictures(fig)) == 2
-    assert {"mean", "cat", "ship", "red: louder", "blue: quieter"} <= set(words(fig).splitlines())
+    assert {"mean", "cat", "ship", "red: +0.25", "blue: −0.25"} <= set(words(fig).splitlines())
     check_layout(fig)
 
 
@@ -41,4 +41,11 @@ def test_replaced_leads_from_stored_to_recomputed():
     arrows = [note.arrow_patch for note in fig.axes[0].texts if getattr(note, "arrow_patch", None)]
     assert len(arrows) == 1, "only the row that moves"
     assert "12.1 with stored statistics\nwith recomputed statistics 81.3" in words(fig)
+    check_layout(fig)
+
+
+def test_squeeze_can_be_checked_by_eye():
+    maps = np.array([[[4, 0], [2, 1]], [[0, 1], [2, 2]]])
+    fig = draw_squeeze(maps, np.array([[1], [-1]]), np.array([[3, -3]]), np.array([0.9, 0.1]), "By eye")
+    assert {"2", "1", "0.73", "swish(1)", "0.9", "0.1", "3.6", "× −3"} <= set(words(fig).splitlines())
     check_layout(fig)

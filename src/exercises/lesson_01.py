@@ -156,7 +156,7 @@ def seconds_saved(channels, kernel, peak, bandwidth):
   bytes, too: take the longer time
 ✗ depthwise = max(moving, kernel**2 * channels / peak) -> depthwise = kernel**2 * channels / peak # the depthwise half
   waits for the memory: take the longer time
-✓ for 480 channels it saves time; for 16 channels on a fast processor with slow memory it costs time.
+✓ for 480 channels it saves time; for 8 channels on a fast processor with slow memory it costs time.
 
 01.5 derive: The closest separable kernel
 def largest_rank_one(kernel):

@@ -90,7 +90,8 @@ def draw_way_back(errors, title):
     one. `title`: the finding, as a headline.
     """
     fig, ax = subplots(figsize=(11, 5.4))
-    for (name, (widths, lost)), colour, dash in zip(errors.items(), (COLORS["ink"], COLORS["muted"]), ("-", "--")):
+    looks = (COLORS["ink"], "-"), (COLORS["muted"], "--"), (COLORS["project"], "-")
+    for (name, (widths, lost)), (colour, dash) in zip(errors.items(), looks):
         ax.plot(widths, lost, color=colour, ls=dash, marker="o", ms=9, mec="white", zorder=3)
         look = dict(textcoords="offset points", va="center", weight="bold", size=16)
         ax.annotate(name, (widths[-1], lost[-1]), (14, 0), color=colour, **look)
@@ -100,7 +101,7 @@ def draw_way_back(errors, title):
         text = f"behind {part}:\n{width} channels"
         look = dict(xycoords=("data", "axes fraction"), textcoords="offset points", va="top", weight="bold", size=16)
         ax.annotate(text, (width, 1), color=COLORS[part], **near, **look)
-    ax.set(ylim=(0, 85), xticks=widths)
+    ax.set(ylim=(-3, 85), xticks=widths)
     ax.set_xlabel(f"channels that carry {widths[0]} numbers", size=16)
     ax.set_ylabel("error of the way back (%)", size=16)
     ax.tick_params(labelsize=15)

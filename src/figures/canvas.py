@@ -37,10 +37,11 @@ def axes_in_inches(fig, left, bottom, width, height, **limits):
     return fig.add_axes((left / wide, bottom / high, width / wide, height / high), **limits)
 
 
-def write_lines(ax, x, y, texts, size, step=0.235):
-    """Centred muted lines, evenly spaced whatever their letters; `y` is the first one's baseline."""
+def write_lines(ax, x, y, texts, size, step=0.235, bold=()):
+    """Centred muted lines, those in `bold` excepted, evenly spaced; `y` is the first one's baseline."""
     for i, text in enumerate(texts):
-        ax.text(x, y - i * step, text, ha="center", size=size, color=COLORS["muted"])
+        look = dict(color=COLORS["ink"], weight="bold") if text in bold else dict(color=COLORS["muted"])
+        ax.text(x, y - i * step, text, ha="center", size=size, **look)
 
 
 def box(ax, x, y, width, height, colour, **style):

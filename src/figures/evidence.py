@@ -42,7 +42,6 @@ def _draw_claim(ax, left, bottom, claim, first, second, verdict):
     middle = dict(ha="center", va="center")
     canvas.box(ax, left, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, canvas.mix(COLORS["line"], "white", 0.6))
     ax.text(left + 0.25, bottom + CLAIM_HEIGHT / 2, textwrap.fill(claim, 24), size=17, weight="bold", va="center")
-    ax.text(left + 7.4, bottom + 0.63, "against", size=15.5, color=COLORS["muted"], **middle)
     for (number, where), x in ((first, 5.6), (second, 9.3)):
         ax.text(left + x, bottom + 0.63, number, size=26, weight="bold", **middle)
         ax.text(left + x, bottom + 0.22, where, size=16, **middle)

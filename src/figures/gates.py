@@ -138,9 +138,10 @@ def draw_squeeze(maps, reduce, widen, gates, title):
     ax.text(0.1, height + 1.7, title, **canvas.HEADLINE)
     grey, orange = canvas.mix(COLORS["feature"], "white", 0.6), canvas.mix(COLORS["se"], "white", 0.55)
     centre, middles = 0.3 + height / 2, (0.3 + height - side / 2, 0.3 + side / 2)
-    total, write = float(means @ reduce[:, 0]), dict(ha="center", va="center", size=16)
-    draw_numbers(ax, at_narrow, centre - NUMBER / 2, [[f"{total / (1 + np.exp(-total)):.2f}"]], orange)
-    ax.text(at_narrow + NUMBER / 2, centre - 0.62, f"swish({total:g})", **write)
+    (first, second), write = means * reduce[:, 0], dict(ha="center", va="center", size=16)
+    narrow = (first + second) / (1 + np.exp(-first - second))
+    draw_numbers(ax, at_narrow, centre - NUMBER / 2, [[f"{narrow:.2f}"]], orange)
+    ax.text(at_narrow + NUMBER / 2, centre - 0.62, f"swish({first:g} {second:+g})".replace("-", "− "), **write)
     for c, (middle, nudge) in enumerate(zip(middles, (0.12, -0.12))):
         near, gate = centre + nudge, f"{gates[c]:.1f}"
         ax.text(0.1, middle, f"channel {c + 1}", **write | dict(ha="left"))
@@ -157,6 +158,8 @@ def draw_squeeze(maps, reduce, widen, gates, title):
         canvas.arrow(ax, [(at_narrow + NUMBER + 0.08, near), (at_gate - 0.08, middle)], COLORS["se"], lw=1.8)
         for x, weight in ((at_mean + NUMBER + 0.7, reduce[c, 0]), (at_gate - 0.7, widen[0, c])):
             ax.text(x, middle, f"× {weight}".replace("-", "−"), **write)
+        before = f"σ({narrow * widen[0, c]:.1f})".replace("-", "−")
+        ax.text(at_gate + NUMBER / 2, middle + (0.52, -0.52)[c], before, **write)
         ax.text((at_gate + NUMBER + at_out) / 2, middle, "×  map  =", **write | dict(size=18))
     for start, end, text in (
         (at_map, at_mean + NUMBER, "squeeze: average"),

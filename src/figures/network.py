@@ -205,7 +205,7 @@ def draw_network(variants, title=None):
 def _draw_side_by_side(networks, title):
     unit, centres = fit_stacks(networks.values(), WIDTH)
     tallest = max(_tallest(network) for network in networks.values()) * unit
-    letters = 14 if len(networks) < 5 else 12
+    letters, first = 14 if len(networks) < 5 else 12, None
     fig, ax = canvas.new(WIDTH, tallest + (3.15 if title else 2.55))
     if title:
         ax.text(0.2, tallest + 2.8, title, **canvas.HEADLINE)
@@ -213,8 +213,10 @@ def _draw_side_by_side(networks, title):
         draw_stack(ax, network, centre, 2.23 + tallest / 2, unit)
         ax.text(centre, 1.71, caption, **canvas.CAPTION)
         pixels, blocks, params = facts(network)
-        texts = [pixels, blocks, f"{network.top.filters:,} channels", params, f"{short(network.macs)} MACs"]
-        canvas.write_lines(ax, centre, 1.41, texts, letters)
+        dials, costs = [pixels, blocks, f"{network.top.filters:,} channels"], [params, f"{short(network.macs)} MACs"]
+        first = first or dials
+        changed = set(dials) - set(first)
+        canvas.write_lines(ax, centre, 1.41, dials + costs, letters, bold=changed)
     ax.text(0.2, 0.08, SLABS, color=COLORS["muted"], size=letters - 0.5)
     return fig
 

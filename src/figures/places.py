@@ -75,7 +75,7 @@ def _draw_products(ax, features, weights):
         ("× weight", weights, "pointwise", 3),
         ("= product", products, "se", 1),
     )
-    ax.text(6.65, 4.4, f"{len(weights):,} features\nof the framed place", **canvas.NAME | dict(size=17))
+    ax.text(6.65, 4.4, f"{count} of {len(weights):,} features\nof the framed place", **canvas.NAME | dict(size=17))
     for i, (name, values, colour, digits) in enumerate(rows):
         y = middle + (1 - i) * 0.72
         ax.text(left - 0.15, y, name, ha="right", va="center", size=17)

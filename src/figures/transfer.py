@@ -241,6 +241,7 @@ def folded_study():
         counts = [row["count"] for row in measured("transfer_confusion") if wanted.items() <= row.items()]
         errors[f"{size} pixels"] = np.reshape(counts, (len(CIFAR10_CLASSES), len(CIFAR10_CLASSES)))
     by_epoch = curves(lines, "epoch", "test top-1 (%)", title="More epochs do not replace pixels")
+    by_epoch.axes[0].set_xticks([1, 5, 10, 15, 20])
     confused = "At 32 pixels most classes are mixed up, at 224 mostly look-alikes"
     pictures = {
         "Test accuracy of a new head by epoch, a line for each of three sizes; all flatten early.": by_epoch,

@@ -47,5 +47,5 @@ def test_replaced_leads_from_stored_to_recomputed():
 def test_squeeze_can_be_checked_by_eye():
     maps = np.array([[[4, 0], [2, 1]], [[0, 1], [2, 2]]])
     fig = draw_squeeze(maps, np.array([[1], [-1]]), np.array([[3, -3]]), np.array([0.9, 0.1]), "By eye")
-    assert {"2", "1", "0.73", "swish(1)", "0.9", "0.1", "3.6", "× −3"} <= set(words(fig).splitlines())
+    assert {"2", "1", "0.73", "swish(2 − 1)", "σ(2.2)", "0.9", "0.1", "3.6", "× −3"} <= set(words(fig).splitlines())
     check_layout(fig)

@@ -77,20 +77,16 @@ def fuse(model: keras.Model) -> keras.Model:
     tensorflow_module()
 
     def copy(layer):
-        fusable = type(layer) is layers.BatchNormalization and len(layer.input.shape) == 4
-        if fusable and layer.axis in (-1, 3) and not _differs_in_training(layer):
-            return FusedBatchNormalization.from_config(layer.get_config())
-        return _copy(layer)
+        fusable = type(layer) is layers.BatchNormalization and len(layer.input.shape) == 4 and layer.axis in (-1, 3)
+        # not what the kernel does: statistics over all devices, and the renormalization of newer Keras
+        if not fusable or layer.synchronized or getattr(layer, "renorm", False):
+            return _copy(layer)
+        return FusedBatchNormalization.from_config(layer.get_config())
 
     fused, copies = _clone(_checked(model), fuse, copy)
     for layer, copied in copies:
         _copy_state(layer, copied)
     return fused
-
-
-def _differs_in_training(norm):
-    """Whether a batch norm has another rule than the kernel: over all devices, or Keras's renormalization."""
-    return norm.synchronized or getattr(norm, "renorm", False)  # older Keras has no renorm
 
 
 @keras.saving.register_keras_serializable("efficientnet_notebooks")
@@ -221,25 +217,28 @@ def save(
 
 def _settings(graph, ending, calibration, quantize):
     """`calibration` in the model's type, and what `quantize` stands for. Raises, in one line, if they do not fit."""
-    quantize = quantize or (None if calibration is None else "int8")
     if ending == ".tflite":
         fixed = None not in graph.inputs[0].shape[1:]
         require(fixed, "the model's input shape", graph.inputs[0].shape, "a known size for a .tflite file")
     if calibration is not None:
-        calibration = _calibration(calibration, graph, ending)
+        calibration, quantize = _calibration(calibration, graph, ending), quantize or "int8"
     if quantize is not None:
-        require(
-            quantize in QUANTIZE and ending == ".tflite", "quantize", quantize, f"{', '.join(QUANTIZE)}, of a .tflite"
-        )
+        known = quantize in QUANTIZE and ending == ".tflite"
+        require(known, "quantize", quantize, f"{', '.join(QUANTIZE)}, of a .tflite")
         needed = "images of the kind that it will see" if QUANTIZE[quantize] else f"None, for {quantize!r}"
         require((calibration is not None) == QUANTIZE[quantize], "calibration", type(calibration).__name__, needed)
     if ending != ".keras":
-        tensorflow_module()
-        _require_installed(EXTRAS[ending][:-1])  # the runtime can wait
-        types = {layer.compute_dtype for layer in graph._flatten_layers()}
-        allowed = f"float32 or float16 for {ending}; build it under that dtype policy and give it these weights"
-        require("bfloat16" not in types, "the type of the model's layers", "bfloat16", allowed)
+        _require_converter(graph, ending)
     return calibration, quantize
+
+
+def _require_converter(graph, ending):
+    """Raises, in one line, if this model cannot be converted here."""
+    tensorflow_module()
+    _require_installed(EXTRAS[ending][:-1])  # the runtime can wait
+    types = {layer.compute_dtype for layer in graph._flatten_layers()}
+    allowed = f"float32 or float16 for {ending}; build it under that dtype policy and give it these weights"
+    require("bfloat16" not in types, "the type of the model's layers", "bfloat16", allowed)
 
 
 def _calibration(images, graph, ending):

@@ -17,15 +17,14 @@ Rule = Callable[[str, keras.KerasTensor], keras.KerasTensor]
 # ---------------------------------------------------------------- gates
 
 
-def gates(model: keras.Model, images: np.ndarray, batch: int = 100) -> dict[str, np.ndarray]:
+def gates(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
     """The gates of every block with squeeze-and-excitation: a dict, name of the block -> (n, channels), 0 to 1.
 
     images: (n, height, width, channels), pixels 0 to 255. `model` is one of `architecture.EfficientNet`.
     """
     outputs = {_block(layer): layer.output for layer in model.layers if layer.name.endswith("se_expand")}
-    inside = keras.Model(model.input, outputs)
-    parts = [inside.predict_on_batch(part) for part in _parts(images, batch)]
-    return {block: np.concatenate([part[block] for part in parts])[:, 0, 0] for block in outputs}
+    found = keras.Model(model.input, outputs).predict(images, batch_size=100, verbose=0)
+    return {block: found[block][:, 0, 0] for block in outputs}
 
 
 def with_gates(model: keras.Model, rule: Rule) -> keras.Model:
@@ -89,7 +88,7 @@ def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 100) -> ke
     norms = [layer for layer in observer.layers if isinstance(layer, _OfTheBatch)]
     stored = [value for norm in norms for value in norm.non_trainable_weights]  # a mean and a variance of each
     found = []
-    for part in _parts(images, batch):
+    for part in np.array_split(images, -(-len(images) // batch)):  # nearly equal parts
         observer.predict_on_batch(part)
         found.append([keras.ops.convert_to_numpy(value) for value in stored])
     for value, of_batches in zip(stored, zip(*found)):
@@ -110,11 +109,6 @@ class _OfTheBatch(layers.BatchNormalization):
 def _block(layer):
     """block2a of block2a_se_expand."""
     return layer.name.split("_")[0]
-
-
-def _parts(images, batch):
-    """Images in nearly equal parts of at most `batch`."""
-    return np.array_split(images, -(-len(images) // batch))
 
 
 def with_weights_of(model, copy):

@@ -6,6 +6,7 @@ import pytest
 
 from architecture import plan
 from datasets import measured, published
+from exercises import EXERCISES
 
 PHOTOS = 1_281_167 * 350
 SPEED = {(row["device"], row["what"]): row["value"] for row in published("training_speed")}
@@ -39,6 +40,15 @@ def test_a_photo_in_training_costs_more_than_three_passes_and_a_tpu_uses_seven_p
     assert share == pytest.approx(0.07, abs=0.005)
     pod = SPEED["TPU v3 pod", "chips"] * 1e12 * SPEED["TPU v3 chip", "peak"]
     assert flops / (pod * share) / 60 == pytest.approx(2, abs=0.1)
+
+
+def test_exercise_08_4_finds_where_four_times_the_devices_no_longer_halve_the_step():
+    scope, ends = {}, {}
+    exec(EXERCISES["08.4"].solution, scope)
+    for devices in (1, 4, 16, 64, 256, 1024):
+        ends[devices] = scope["step_seconds"](4096, 1600, devices, plan("b0").params, 1e9)
+    assert ends[1] == 2.56 and ends[4] < ends[1] / 2 and ends[16] < ends[4] / 2 and ends[64] < ends[16] / 2
+    assert ends[256] > ends[64] / 2 and ends[1024] > ends[256] / 2
 
 
 def test_the_gradient_is_21_megabytes_and_b7_has_98_times_the_macs():

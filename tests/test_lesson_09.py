@@ -169,6 +169,8 @@ def test_the_plain_recipe_halves_what_scaling_gains_and_costs_large_networks_mos
     assert round(plain["B5"] - plain["B4"], 1) == -0.3 and round(paper["B5"] - paper["B4"], 1) == 0.7
     assert plain["152"] > plain["B5"]
     assert round(plain["B5"] - plain["B0"], 1) == 3.2 and round(computed["gain"], 1) == 6.4
+    own = {name: top1 for name, _, top1 in computed["scaled_up"]}
+    assert round(plain["B4"] - plain["B0"], 1) == 3.5 and round(own["B4"] - own["B0"], 1) == 5.8
 
 
 def test_compound_has_14_to_24_percent_more_macs_than_its_rivals(computed):

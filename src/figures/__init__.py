@@ -33,22 +33,8 @@ from figures.charts import (
     shares,
     tradeoff,
 )
-from figures.convolution import (
-    draw_by_eye,
-    draw_convolutions,
-    draw_filters,
-    draw_kernels,
-    draw_rivals,
-    draw_wiring,
-)
-from figures.evidence import (
-    draw_claims,
-    draw_equal_recipes,
-    draw_ratios,
-    draw_winners,
-    folded_table,
-    readable,
-)
+from figures.convolution import draw_by_eye, draw_convolutions, draw_filters, draw_kernels, draw_rivals, draw_wiring
+from figures.evidence import draw_claims, draw_equal_recipes, draw_ratios, draw_winners, folded_table, readable
 from figures.export import draw_files, draw_fold, draw_outlier
 from figures.fields import draw_fields
 from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds

@@ -23,9 +23,7 @@ def draw_channels(maps, operators, title):
     ax.text(EDGE, FOOT + height + 0.5, title, **canvas.HEADLINE)
     middle, left = FOOT + height / 2, EDGE
     for i, ((name, image), wide) in enumerate(zip(maps.items(), widths)):
-        sheet = canvas.axes_in_inches(fig, left, FOOT, wide, height)
-        sheet.imshow(_contact_sheet(image), cmap="gray", vmin=0, vmax=1, aspect="auto")
-        sheet.axis("off")
+        canvas.picture(fig, left, FOOT, wide, height, _contact_sheet(image), vmin=0, vmax=1, interpolation=None)
         ax.text(left + wide / 2, FOOT - 0.3, name, **canvas.CAPTION | dict(size=16))
         ax.text(left + wide / 2, FOOT - 0.6, f"{image.shape[-1]}", ha="center", size=16, color=COLORS["muted"])
         if i < len(operators):
@@ -72,9 +70,7 @@ def draw_sum(before, correction, after, title):
     ax.text(EDGE, BOTTOM + PICTURE + 0.45, title, **canvas.HEADLINE)
     left = EDGE
     for (name, image), sign in zip(images.items(), ("+", "=", "")):
-        panel = canvas.axes_in_inches(fig, left, BOTTOM, PICTURE, PICTURE)
-        shown = panel.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-        panel.axis("off")
+        shown = canvas.picture(fig, left, BOTTOM, PICTURE, PICTURE, image, vmin=low, vmax=high)
         ax.text(left + PICTURE / 2, 0.2, name, **canvas.CAPTION)
         ax.text(left + PICTURE + SIGN / 2, BOTTOM + PICTURE / 2, sign, size=34, ha="center", va="center")
         left += PICTURE + SIGN

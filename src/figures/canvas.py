@@ -54,6 +54,13 @@ def mix(colour, other, share):
     return colors.to_hex(np.array(colors.to_rgb(colour)) * (1 - share) + np.array(colors.to_rgb(other)) * share)
 
 
+def picture(fig, left, bottom, width, height, image, **look):
+    """An image at a place in inches, grey if it has one channel; `look` goes to `imshow`, whose result is returned."""
+    ax = axes_in_inches(fig, left, bottom, width, height)
+    ax.axis("off")
+    return ax.imshow(image, **dict(cmap="gray", aspect="auto", interpolation="nearest") | look)
+
+
 def slab(ax, x, y, side, thick, colour, edge=0.8):
     """A square feature map seen from the right: `x`, `y` is the middle of its left face."""
 

@@ -234,21 +234,18 @@ def seeds(groups, xlabel, title):
     return fig
 
 
-def paired_bars(labels, series, ylabel, title, numbers=None, notes=()):
+def paired_bars(labels, series, ylabel, title, numbers):
     """Draws bars side by side for each of `labels`. `series`: dict of name -> (values, colour); `title`: a headline.
 
-    `numbers`: how each value is written over its bar, as "{:.1f}". `notes`: a text over each group of bars, "" for
-    none, in the colour of the first series. A value that is NaN has no bar.
+    `numbers`: how each value is written over its bar, as "{:.1f}". A value that is NaN has no bar.
     """
     fig, ax = subplots(figsize=(11, 5))
     places, width = np.arange(len(labels)), 0.8 / len(series)
     for i, (name, (values, colour)) in enumerate(series.items()):
         shifted = places + (i - (len(series) - 1) / 2) * width
         bars = ax.bar(shifted, values, width, color=colour, edgecolor="white", label=name)
-        if numbers:
-            ax.bar_label(bars, fmt=numbers, padding=2, size=13)
-    tops = np.max([values for values, _ in series.values()], axis=0)
-    _finish_bars(ax, labels, ylabel, title, tops, notes, next(iter(series.values()))[1])
+        ax.bar_label(bars, fmt=numbers, padding=2, size=13)
+    _finish_bars(ax, labels, ylabel, title)
     return fig
 
 
@@ -266,17 +263,16 @@ def draw_against_rivals(names, blocks, rivals, title):
         tops += millions
     rivals = np.array(rivals) / 1e6
     ax.bar(places + 0.2, rivals, 0.4, color=COLORS["dense"], edgecolor="white", label="its plain rival, dense")
-    notes = [f"{ours / theirs:.1f}×" if ours > theirs else "" for ours, theirs in zip(tops, rivals)]
-    _finish_bars(ax, names, "million MACs", title, tops, notes, COLORS["ink"])
+    for place, (ours, theirs) in enumerate(zip(tops, rivals)):
+        if ours > theirs:
+            look = dict(ha="center", size=14, weight="bold", textcoords="offset points")
+            ax.annotate(f"{ours / theirs:.1f}×", (place, ours), (0, 5), **look)
+    _finish_bars(ax, names, "million MACs", title)
     return fig
 
 
-def _finish_bars(ax, labels, ylabel, title, tops, notes, colour):
-    """What all groups of bars have: names below, notes over their tops, a legend of what was drawn, a headline."""
-    look = dict(ha="center", size=14, weight="bold", color=colour, textcoords="offset points")
-    for place, (top, note) in enumerate(zip(tops, notes)):
-        if note:
-            ax.annotate(note, (place, top), (0, 5), **look)
+def _finish_bars(ax, labels, ylabel, title):
+    """What all groups of bars have: names below, a legend of what was drawn, a headline."""
     ax.set_xticks(range(len(labels)), labels)
     ax.set_ylabel(ylabel)
     _enlarge(ax)

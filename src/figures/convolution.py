@@ -38,13 +38,8 @@ def draw_convolutions(convs, title):
         jobs = [job for job, done in (("looks around", conv.kernel > 1), ("mixes", not conv.depthwise)) if done]
         ax.text(left + panel / 2, 0.62, " and ".join(jobs), ha="center", size=20, color=CONVOLUTIONS[title])
         inputs = conv.kernel**2 * (1 if conv.depthwise else conv.inputs)
-        ax.text(
-            left + panel / 2,
-            0.2,
-            f"{inputs} MACs an output, {inputs * conv.filters} for all {conv.filters}",
-            ha="center",
-            size=18,
-        )
+        counted = f"{inputs} MACs an output, {inputs * conv.filters} for all {conv.filters}"
+        ax.text(left + panel / 2, 0.2, counted, ha="center", size=18)
     return fig
 
 
@@ -77,11 +72,10 @@ def _bottom(middle, maps, number):
 
 
 def _draw_map(ax, left, bottom, window, colour):
-    for row in range(PIXELS):
-        for column in range(PIXELS):
-            marked = row in window and column in window
-            fill = colour if marked else canvas.mix(COLORS["feature"], "white", 0.55)
-            canvas.box(ax, left + column * CELL, bottom + row * CELL, CELL, CELL, fill, lw=1.2, edgecolor="white")
+    for row, column in np.ndindex(PIXELS, PIXELS):
+        marked = row in window and column in window
+        fill = colour if marked else canvas.mix(COLORS["feature"], "white", 0.55)
+        canvas.box(ax, left + column * CELL, bottom + row * CELL, CELL, CELL, fill, lw=1.2, edgecolor="white")
 
 
 NUMBER, SIGN, SUM, GAP = 0.62, 0.62, 1.18, 0.6  # of a cell, of the room for a sign, for "sum =", between two channels

@@ -11,12 +11,7 @@ from figures import canvas
 from figures.labels import label_points
 from figures.style import COLORS, MARKERS, colours_of, log_scales, use_style, white_or_ink
 
-CLAIM_WIDTH, CLAIM_HEIGHT, GAP, VERDICT = (
-    11.2,
-    1.0,
-    0.2,
-    1.2,
-)  # of a row, between rows, and of the last column, in inches
+CLAIM_WIDTH, CLAIM_HEIGHT, GAP, VERDICT = 11.2, 1.0, 0.2, 1.2  # of a row, between rows, of the last column; in inches
 
 
 def draw_claims(claims, title, framed=0):

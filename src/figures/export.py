@@ -44,26 +44,27 @@ def draw_outlier(numbers, outlier, places, title):
     """
     fig, ax = canvas.new(12, 4.6)
     ax.text(LEFT, 4.25, title, **canvas.HEADLINE)
-    scale = (RIGHT - LEFT - 0.2) / outlier
+
+    def along(number):
+        return LEFT + 0.1 + (RIGHT - LEFT - 0.2) * number / outlier
+
     for y, shown in ((2.55, numbers), (0.5, [*numbers, outlier])):
-        at = LEFT + 0.1 + scale * np.linspace(0, max(shown), places)
-        used = set()
-        for number in shown:
-            x = LEFT + 0.1 + scale * number
-            nearest = np.abs(at - x).argmin()
-            used.add(nearest)
-            canvas.line(ax, [(x, y + 0.95), (at[nearest], y + 0.24)], COLORS["feature"], lw=1.1)
-            ax.plot(x, y + 1.0, marker="o", ms=9, mec="white", color=RED if number == outlier else NAVY, zorder=3)
-        for i, x in enumerate(at):
-            colour = COLORS["ink"] if i in used else COLORS["line"]
-            ax.plot([x, x], [y, y + 0.22], color=colour, marker="", lw=3.2 if i in used else 2)
-        if outlier in shown:
-            used.discard(places - 1)  # the outlier's own
+        places_at = np.linspace(0, max(shown), places)
+        nearest = [int(np.abs(places_at - number).argmin()) for number in shown]
+        for number, place in zip(shown, nearest):
+            ends = (along(number), y + 0.95), (along(places_at[place]), y + 0.24)
+            canvas.line(ax, ends, COLORS["feature"], lw=1.1)
+            colour = RED if number == outlier else NAVY
+            ax.plot(along(number), y + 1.0, marker="o", ms=9, mec="white", color=colour, zorder=3)
+        for place, number in enumerate(places_at):
+            look = dict(color=COLORS["ink"], lw=3.2) if place in nearest else dict(color=COLORS["line"], lw=2)
+            ax.plot([along(number)] * 2, [y, y + 0.22], marker="", **look)
+        used = set(nearest[: len(numbers)])  # without the outlier's own
         text = f"{len(numbers)} numbers\non {len(used)} places\nscale {max(shown) / (places - 1):g}"
         ax.text(RIGHT + 0.25, y + 0.6, text, size=16, weight="bold", va="center")
         for number in {0, max(numbers), max(shown)}:
-            ax.text(LEFT + 0.1 + scale * number, y - 0.08, f"{number:g}", size=15, ha="center", va="top")
-    ax.text(LEFT + 0.1 + scale * outlier, 1.62, "outlier", size=15, weight="bold", color=RED, ha="right")
+            ax.text(along(number), y - 0.08, f"{number:g}", size=15, ha="center", va="top")
+    ax.text(along(outlier), 1.62, "outlier", size=15, weight="bold", color=RED, ha="right")
     return fig
 
 

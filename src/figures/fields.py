@@ -22,12 +22,10 @@ def draw_fields(panels, title):
     ax.text(EDGE, FOOT + SIDE + 0.42, title, **canvas.HEADLINE)
     left = EDGE
     for caption, (photo, fields, note) in panels.items():
-        picture = canvas.axes_in_inches(fig, left, FOOT, SIDE, SIDE)
-        picture.imshow(photo, interpolation="nearest")
-        picture.axis("off")
+        picture = canvas.picture(fig, left, FOOT, SIDE, SIDE, photo)
         for name, pixels in fields.items():
             if pixels <= len(photo):
-                _draw_square(picture, name, pixels, len(photo))
+                _draw_square(picture.axes, name, pixels, len(photo))
         ax.text(left + SIDE / 2, FOOT - 0.35, caption, **canvas.CAPTION)
         canvas.write_lines(ax, left + SIDE / 2, FOOT - 0.66, [note], 15)
         left += SIDE + GAP

@@ -26,24 +26,18 @@ def draw_desk(image, before, gates, title):
     ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
     after_at, fader_at = 0.3, 0.3 + CELL + 0.35
     before_at = fader_at + FADER + 0.3
-    _picture(fig, EDGE, (height - TITLE - PHOTO) / 2, PHOTO, image)
+    canvas.picture(fig, EDGE, (height - TITLE - PHOTO) / 2, PHOTO, PHOTO, image)
     rows = {"before": before_at + CELL / 2, "gate": fader_at + FADER / 2, "after": after_at + CELL / 2}
     for name, middle in rows.items():
         style = canvas.CAPTION | dict(ha="right", va="center", color=COLORS["se"] if name == "gate" else COLORS["ink"])
         ax.text(left - 0.25, middle, name, **style)
     for i in range(count):
         x, channel = left + i * (CELL + SPACE), before[..., i]
-        low, high = min(channel.min(), 0), channel.max()
-        _picture(fig, x, before_at, CELL, channel, low, high)
+        greys = dict(vmin=min(channel.min(), 0), vmax=channel.max())
+        canvas.picture(fig, x, before_at, CELL, CELL, channel, **greys)
         _fader(ax, x + CELL / 2, fader_at, gates[i])
-        _picture(fig, x, after_at, CELL, channel * gates[i], low, high)
+        canvas.picture(fig, x, after_at, CELL, CELL, channel * gates[i], **greys)
     return fig
-
-
-def _picture(fig, left, bottom, side, image, low=0, high=255):
-    panel = canvas.axes_in_inches(fig, left, bottom, side, side)
-    panel.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-    panel.axis("off")
 
 
 def _fader(ax, x, bottom, gate):
@@ -75,12 +69,10 @@ def draw_rows(photos, names, gates, mean, title):
             ax.text(left + long + 0.2, bottom + side / 2 + 0.17, "bright: 0.8", **key)
             ax.text(left + long + 0.2, bottom + side / 2 - 0.17, "dark: 0.2", **key)
         else:
-            _picture(fig, EDGE, bottom, side, photos[i - 1])
+            canvas.picture(fig, EDGE, bottom, side, side, photos[i - 1])
             ax.text(left - 0.2, bottom + side / 2, names[i - 1], size=16, va="center", ha="right")
         colours = dict(cmap=SIGNED, vmin=-0.25, vmax=0.25) if i else dict(cmap=HEAT, vmin=0.2, vmax=0.8)
-        panel = canvas.axes_in_inches(fig, left, bottom, long, side)
-        panel.imshow(values[None], aspect="auto", interpolation="nearest", **colours)
-        panel.axis("off")
+        canvas.picture(fig, left, bottom, long, side, values[None], **colours)
     first = height - TITLE - 2 * (side + 0.08) + side / 2  # the middle of the first photo's row
     ax.text(left + long + 0.2, first, "red: +0.25", **key | dict(color=SIGNED(1.0)))
     ax.text(left + long + 0.2, first - 0.34, "blue: −0.25", **key | dict(color=SIGNED(0.0)))

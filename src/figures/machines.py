@@ -60,7 +60,6 @@ def draw_ring(gradients, title):
     `title`: the finding.
     """
     devices = len(gradients)
-    pieces = [[(number, 1) for number in row] for row in gradients]  # each with how many devices are in it
     step, floor = devices * SIDE + BETWEEN, 0.95
     top = floor + devices * ROW
     fig, ax = canvas.new(2 * LEFT + NAMES + (2 * devices - 1) * step - BETWEEN, top + 1.35)
@@ -68,14 +67,13 @@ def draw_ring(gradients, title):
     rows = [top - device * ROW - SIDE - 0.1 for device in range(devices)]
     for device, y in enumerate(rows):
         ax.text(LEFT, y + SIDE / 2, f"device {device + 1}", size=14.5, va="center")
-    came = {}
-    for done in range(2 * devices - 1):
-        left = LEFT + NAMES + done * step
-        ax.text(left + devices * SIDE / 2, top + 0.27, f"round {done}" if done else "start", size=15, **canvas.NAME)
+    for moment, (held, came) in enumerate(_moments(gradients)):
+        left = LEFT + NAMES + moment * step
+        name = f"round {moment}" if moment else "start"
+        ax.text(left + devices * SIDE / 2, top + 0.27, name, size=15, **canvas.NAME)
         for device, y in enumerate(rows):
-            for piece, (number, summed) in enumerate(pieces[device]):
+            for piece, (number, summed) in enumerate(held[device]):
                 _draw_piece(ax, left + piece * SIDE, y, number, summed / devices, came.get(device) == piece)
-        came = _pass_on(pieces, done)
     for first, text in ((1, "add what comes"), (devices, "copy what comes")):
         left = LEFT + NAMES + first * step
         right = left + (devices - 1) * step - BETWEEN
@@ -84,19 +82,23 @@ def draw_ring(gradients, title):
     return fig
 
 
-def _pass_on(pieces, done):
-    """The next round, after `done` others: each device hands one piece on. Returns a dict of device -> what it got."""
-    devices, came = len(pieces), {}
-    before = [list(row) for row in pieces]  # all hand on at once
-    for giver in range(devices):
-        taker, piece = (giver + 1) % devices, (giver - done) % devices
-        number, summed = before[giver][piece]
-        if summed < devices:  # not complete yet, so it is added to what the taker has
-            own, parts = before[taker][piece]
-            number, summed = number + own, summed + parts
-        pieces[taker][piece] = number, summed
-        came[taker] = piece
-    return came
+def _moments(gradients):
+    """The start of a ring all-reduce and each of its rounds: (what each device holds, which piece just came to it).
+
+    What a device holds is, for each piece, a number and how many devices are in it.
+    """
+    devices = len(gradients)
+    held = [[(number, 1) for number in row] for row in gradients]
+    yield held, {}
+    for done in range(2 * devices - 2):
+        before, held, came = held, [list(row) for row in held], {}  # all hand on at once
+        for giver in range(devices):
+            taker, piece = (giver + 1) % devices, (giver - done) % devices
+            (number, summed), (own, parts) = before[giver][piece], before[taker][piece]
+            complete = summed == devices  # then it is copied, else added
+            held[taker][piece] = (number, summed) if complete else (number + own, summed + parts)
+            came[taker] = piece
+        yield held, came
 
 
 def _draw_piece(ax, x, y, number, share, came):

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from architecture import B0, Scale, plan
+from architecture import plan
 from figures import canvas
 from figures.charts import draw_bar
 from figures.style import COLORS, RAMP, log_scales, name_rows, short, subplots
@@ -333,16 +333,15 @@ def draw_stack(ax, network, centre, y, unit):
 STACKS, STACK_HEIGHT, STACK_WIDTH = 4.75, 2.55, 2.4  # height of their axis, their greatest height and least width
 
 
-def draw_scaled(scale, caption="scaled"):
-    """Draws a Scale beside its unscaled baseline at 224 pixels, and its costs as multiples of the baseline's.
+def draw_scaled(scale):
+    """Draws a scaled B0, "your network", beside B0 itself, and its costs as multiples of B0's.
 
     The bars are counted from the plan; a tick on each says what the power law promises: d w^2 r^2 for MACs, d w^2 for
     parameters, d w r^2 for activations. The canvas keeps its size, so that the picture of a slider stays in place.
     """
-    base, scaled = plan(Scale(1.0, 1.0, 224, baseline=scale.baseline)), plan(scale)
+    base, scaled = plan("b0"), plan(scale)
     fig, ax = canvas.new(11.0, 6.85)
-    first = "B0" if scale.baseline == B0 else "the baseline"
-    _draw_pair(ax, {first: base, caption: scaled})
+    _draw_pair(ax, {"B0": base, "your network": scaled})
     title = f"width × {scale.width:.2f} · depth × {scale.depth:.2f} · resolution {scale.resolution} px"
     ax.text(10.7, 6.02, title, size=13, color=COLORS["muted"], va="center", ha="right")
 
@@ -358,12 +357,12 @@ def draw_scaled(scale, caption="scaled"):
         low, high = sorted((1, multiple))
         chart.barh(y, high - low, left=low, height=0.52, color=COLORS["muted"])
         chart.plot([law, law], [y - 0.4, y + 0.4], color=COLORS["ink"], marker="", lw=2.4)
-        text = f"{short(count)}  =  {multiple:.2f} × {first}"
+        text = f"{short(count)}  =  {multiple:.2f} × B0"
         chart.text(1.02, y, text, va="center", size=13, transform=chart.get_yaxis_transform())
     chart.axvline(1, color=COLORS["muted"], lw=1)
     name_rows(chart, COSTS.values())
     chart.tick_params(labelsize=13)
-    chart.set_xlabel(f"multiple of {first}, log scale (bar: counted; tick: power law)")
+    chart.set_xlabel("multiple of B0, log scale (bar: counted; tick: power law)")
     return fig
 
 
@@ -387,7 +386,7 @@ KINDS = {kind: COLORS[kind] for kind in ("expand", "depthwise", "se", "project")
 KIND_NAMES = ("expand", "depthwise", "squeeze-and-excitation", "project", "stem, top, classifier")
 
 
-def draw_costs(network, title=None):
+def draw_costs(network, title):
     """Draws where a plan's MACs, parameters and activations are: by kind of layer above, and below by row of Table 1.
 
     Every bar is a share of the whole network's; the two ends of the network, stem, top and classifier, are grey.
@@ -413,10 +412,9 @@ def draw_costs(network, title=None):
         upper.tick_params(labelsize=14)
         name_rows(lower, [f"stage {row}" for row in range(1, len(rows) + 1)])
     handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in KINDS.values()]
-    place = "outside lower center" if title else "outside upper center"
-    fig.legend(handles, KIND_NAMES, loc=place, ncols=len(KINDS), handlelength=1, columnspacing=1.8, fontsize=15)
-    if title:
-        fig.suptitle(title, x=0.01, ha="left", size=20, weight="bold")
+    look = dict(ncols=len(KINDS), handlelength=1, columnspacing=1.8, fontsize=15)
+    fig.legend(handles, KIND_NAMES, loc="outside lower center", **look)
+    fig.suptitle(title, x=0.01, ha="left", size=20, weight="bold")
     return fig
 
 

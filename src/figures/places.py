@@ -11,11 +11,11 @@ from figures.style import COLORS, HEAT, bare, subplots, white_or_ink
 ABOVE, BELOW = SIGNED(1.0), SIGNED(0.0)
 
 
-def draw_places(images, maps, names, title, roles=()):
+def draw_places(images, maps, names, title):
     """Draws photos, and under each how much every place speaks for its name; the strongest place is framed in both.
 
     images: n of (height, width, 3); maps: n of (rows, columns), all on one scale that begins at 0, where no place that
-    is above it means no frame; names: n texts; `roles`: what each name is, as "the truth", n texts or none.
+    is above it means no frame; names: n texts.
     """
     fig, axes = subplots(2, len(images), figsize=(3.6 * len(images) + 1, 7.6), squeeze=False)
     for column, (image, values, name) in enumerate(zip(images, maps, names)):
@@ -27,8 +27,7 @@ def draw_places(images, maps, names, title, roles=()):
             bare(ax)
             if np.max(values) > 0:
                 _frame_place(ax, strongest, np.shape(values), "white")
-        role = f"{roles[column]}: " if roles else ""
-        below.set_xlabel(f"{role}“{name}”", size=19, labelpad=8)
+        below.set_xlabel(f"“{name}”", size=19, labelpad=8)
     bar = fig.colorbar(shown, ax=axes.ravel().tolist(), pad=0.015, aspect=30)
     bar.set_label("evidence for the name", size=19)
     bar.ax.tick_params(labelsize=17)

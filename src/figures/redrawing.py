@@ -55,15 +55,10 @@ def sliders(draw, **ranges):
         control.observe(redraw, "value")
     box = ipywidgets.VBox([*controls.values(), picture])
     box.add_class("redrawing")
-    words = explained(ranges)
+    words = (
+        f"Sliders for {', '.join(ranges)}, which move while the notebook runs in Jupyter or Colab: drag a handle, or "
+        "reach it with Tab and press an arrow key."
+    )
     display({"text/html": f'<p class="widget">{words}</p>', "text/plain": words}, raw=True)
     display({"application/javascript": NAMING, "text/plain": "names for the sliders"}, raw=True)
     display(box)
-
-
-def explained(names):
-    """The sentence that stands above the sliders, and in their place where none can be."""
-    return (
-        f"Sliders for {', '.join(names)}, which move while the notebook runs in Jupyter or Colab: drag a handle, or "
-        "reach it with Tab and press an arrow key."
-    )

@@ -24,7 +24,6 @@ REGIMES = {  # as data/measured/transfer.csv names them -> colour, and what a re
     "frozen": (NAVY, "head only"),
     "fine-tuned, batch norm trained": (PURPLE, "all layers, norm trained"),
 }
-OPTIMIZERS = {"Adam": dict(marker="o", ls="-", mfc=None), "SGD": dict(marker="s", ls=(0, (4, 2)), mfc="white")}
 WHITE_TO_RED = LinearSegmentedColormap.from_list("errors", ("white", RED))
 LEFT, TEXTS = 3.3, 10.6  # where a network and the names of its classes begin, in inches
 KERNEL, PLACE = 5, 0.46  # places that a kernel covers, and the side of one in inches
@@ -129,43 +128,33 @@ def draw_recall(names, right, counts, title):
     return fig
 
 
-def draw_transfer(points, title):
-    """Draws test accuracy against image size: what learns as colours, optimizers as markers. `title`: the finding.
+def draw_transfer(top1, title):
+    """Draws test accuracy against image size, a line for each of REGIMES. `title`: the finding, as a headline.
 
-    points: list of (regime, optimizer, pixels, values), values being the top-1 in % of each seed; their mean is drawn,
-    and each seed as a small dot. What learns is written at the end of Adam's line.
+    top1: dict of (regime, pixels) -> the top-1 in % of each seed; their mean is drawn, and each seed as a small dot.
     """
     fig, ax = subplots(figsize=(10.5, 5))
-    ends, heads = {}, {}
+    sizes, ends = sorted({pixels for _, pixels in top1}), {}
     for regime, (colour, name) in REGIMES.items():
-        for optimizer, look in OPTIMIZERS.items():
-            line = sorted((pixels, values) for *key, pixels, values in points if key == [regime, optimizer])
-            if not line:
-                continue
-            means = [np.mean(values) for _, values in line]
-            lead = dict(lw=4, zorder=4) if regime == "frozen" else dict(zorder=3)
-            ax.plot([pixels for pixels, _ in line], means, color=colour, ms=9, **lead, **look)
-            ends.setdefault(name, (line[-1][0], means[-1], colour))
-            if (regime, optimizer) == ("frozen", "Adam"):
-                heads = {pixels: mean for (pixels, _), mean in zip(line, means)}
-            for pixels, values in line:
-                ax.plot([pixels] * len(values), values, ls="None", marker=".", ms=5, color=colour, alpha=0.6, zorder=2)
-    sizes = sorted({pixels for *_, pixels, _ in points})
+        means = {pixels: np.mean(top1[regime, pixels]) for pixels in sizes if (regime, pixels) in top1}
+        if not means:
+            continue
+        lead = dict(lw=4, zorder=4) if regime == "frozen" else dict(zorder=3)
+        ax.plot(list(means), list(means.values()), color=colour, marker="o", ms=9, **lead)
+        for pixels, mean in means.items():
+            values = top1[regime, pixels]
+            ax.plot([pixels] * len(values), values, ls="None", marker=".", ms=5, color=colour, alpha=0.6, zorder=2)
+            if regime == "frozen":
+                place, side = ((-4, -17), "right") if pixels == sizes[-1] else ((10, -7), "left")
+                look = dict(textcoords="offset points", ha=side, va="center", color=colour, weight="bold", size=18)
+                ax.annotate(f"{mean:.0f}", (pixels, mean), place, **look)
+        ends[name] = (pixels, mean, colour)
     ax.set(xscale="log", xlim=(28, 250), ylim=(0, 100), xlabel="image size (pixels)", ylabel="test top-1 (%)")
     ax.set_xticks(sizes, sizes)
     ax.xaxis.set_minor_locator(NullLocator())
     write_headline(ax, title)
-    if len({optimizer for _, optimizer, *_ in points}) > 1:
-        grey = dict(color=COLORS["muted"], ms=9)
-        handles = [plt.Line2D([], [], label=name, **grey, **look) for name, look in OPTIMIZERS.items()]
-        ax.legend(handles=handles, loc="lower right")
     fig.draw_without_rendering()  # the layout is final
     label_ends(ax, ends)
-    for pixels, mean in heads.items():
-        last = pixels == sizes[-1]
-        place, side = ((-4, -17), "right") if last else ((10, -7), "left")
-        look = dict(textcoords="offset points", ha=side, va="center", color=NAVY, weight="bold", size=18)
-        ax.annotate(f"{mean:.0f}", (pixels, mean), place, **look)
     return fig
 
 

@@ -170,15 +170,6 @@ def test_shares_add_up_and_are_legible():
     check_layout(fig)
 
 
-def test_a_note_stands_over_the_higher_of_two_bars():
-    bars = {"ours": ([1, 5], COLORS["depthwise"]), "theirs": ([3, 2], COLORS["dense"])}
-    fig = charts.paired_bars(["a", "b"], bars, "MACs", "Dearer", notes=["", "2.5 ×"])
-    ax = fig.axes[0]
-    assert [(note.get_text(), *note.xy) for note in ax.texts if note.get_text()] == [("2.5 ×", 1, 5)]
-    assert [patch.get_height() for patch in ax.patches] == [1, 5, 3, 2] and headline(fig) == "Dearer"
-    check_layout(fig)
-
-
 def test_paired_bars_have_their_numbers_and_a_gap_where_there_is_none():
     series = {"depth": ([np.nan, 1.7], COLORS["depth"]), "compound": ([5.0, 3.8], COLORS["compound"])}
     fig = charts.paired_bars(["V1", "B0"], series, "points", "All three win", "{:.1f}")

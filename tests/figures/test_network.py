@@ -137,7 +137,7 @@ SCALES += [Scale(2.0, 4.0, 448), Scale(0.5, 0.5, 112), Scale(1.0, 4.0, 224), Sca
 
 @pytest.mark.parametrize("scale", SCALES, ids=lambda s: f"{s.width:.2f}-{s.depth:.2f}-{s.resolution}")
 def test_scaled_shows_counts_laws_and_nothing_overlaps(scale):
-    fig = drawing.draw_scaled(scale, "yours")
+    fig = drawing.draw_scaled(scale)
     base, scaled, shown = plan("b0"), plan(scale), words(fig)
     assert f"{scale.resolution} px · {len(scaled.blocks)} blocks" in shown and "224 px · 16 blocks" in shown
     assert fig.get_size_inches().tolist() == [11, 6.85], "the picture of a slider stays in place"
@@ -160,7 +160,7 @@ def test_scaled_shows_counts_laws_and_nothing_overlaps(scale):
 @pytest.mark.parametrize("variant", ["b0", "b7", "lite0"])
 def test_costs_are_those_of_the_plan(variant):
     network = plan(variant)
-    fig = drawing.draw_costs(network)
+    fig = drawing.draw_costs(network, "Found")
     for what, above, below in zip(("macs", "params", "activations"), fig.axes[:3], fig.axes[3:], strict=True):
         total = getattr(network, what)
         widths = np.array([patch.get_width() for patch in above.patches])
@@ -180,7 +180,7 @@ def test_costs_are_those_of_the_plan(variant):
 
 
 def test_a_body_without_a_classifier_has_costs_too():
-    fig = drawing.draw_costs(plan("b0", include_top=False))
+    fig = drawing.draw_costs(plan("b0", include_top=False), "Found")
     assert {text.get_text() for text in texts(fig)} >= {"stage 1", "stage 9", "depthwise"}
 
 
@@ -188,8 +188,7 @@ def test_an_operator_has_one_colour_in_every_drawing():
     block = {
         tuple(np.round(patch.get_facecolor(), 3)) for patch in drawing.draw_block(plan("b0").blocks[2]).axes[0].patches
     }
-    costs = {
-        tuple(np.round(patch.get_facecolor(), 3)) for ax in drawing.draw_costs(plan("b0")).axes for patch in ax.patches
-    }
+    axes = drawing.draw_costs(plan("b0"), "Found").axes
+    costs = {tuple(np.round(patch.get_facecolor(), 3)) for ax in axes for patch in ax.patches}
     for operator in ("expand", "depthwise", "se", "project"):
         assert tuple(np.round(matplotlib.colors.to_rgba(COLORS[operator]), 3)) in block & costs

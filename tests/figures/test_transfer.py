@@ -63,21 +63,15 @@ def test_recall_sorts_the_classes_and_draws_their_intervals():
     check_layout(fig)
 
 
-def test_the_study_has_a_look_for_each_setting_and_names_what_learns():
-    points = [
-        ("frozen", "Adam", 224, [80.0, 90.0]),
-        ("frozen", "Adam", 32, [40.0, 50.0]),
-        ("fine-tuned, batch norm trained", "Adam", 32, [10.0]),
-        ("fine-tuned, batch norm trained", "SGD", 32, [20.0]),
-    ]
-    fig = transfer.draw_transfer(points, "Found")
+def test_the_study_draws_means_and_seeds_and_names_what_learns():
+    top1 = {("frozen", 224): [80.0, 90.0], ("frozen", 32): [40.0, 50.0], ("fine-tuned, batch norm trained", 32): [10.0]}
+    fig = transfer.draw_transfer(top1, "Found")
     (ax,) = fig.axes
     lines = [line for line in ax.lines if line.get_marker() != "."]
-    assert [line.get_xydata().tolist() for line in lines] == [[[32, 45], [224, 85]], [[32, 10]], [[32, 20]]]
-    assert [line.get_marker() for line in lines] == ["o", "o", "s"]
+    assert [line.get_xydata().tolist() for line in lines] == [[[32, 45], [224, 85]], [[32, 10]]]
     assert to_hex(lines[0].get_color()) == to_hex(transfer.REGIMES["frozen"][0])
     dots = [line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "."]
-    assert dots == [[40, 50], [80, 90], [10], [20]]
+    assert dots == [[40, 50], [80, 90], [10]]
     ends = {text.get_text(): text.xy for text in ax.texts}
     means = {"45": (32, 45), "85": (224, 85)}
     assert ends == {"head only": (224, 85), "all layers, norm trained": (32, 10)} | means

@@ -52,6 +52,21 @@ def test_names_travel_and_the_model_answers_as_before(model, tmp_path, ending):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("ending", [needs(".onnx")])
+def test_other_metadata_of_an_onnx_file_stays_and_names_stand_there_once(model, tmp_path, ending):
+    import onnx
+
+    path = tmp_path / f"mine{ending}"
+    export.save(model, path)
+    loaded = onnx.load_model(path)
+    loaded.metadata_props.add(key="author", value="somebody")
+    path.write_bytes(loaded.SerializeToString())
+    write_classes(path, ["a", "b", "c"])
+    write_classes(path, NAMES)
+    entries = [(entry.key, entry.value) for entry in onnx.load_model(path).metadata_props]
+    assert entries == [("author", "somebody"), ("classes", json.dumps(NAMES, ensure_ascii=False))]
+
+
 def test_keras_opens_the_file_without_us(model, tmp_path):
     path = tmp_path / "mine.keras"
     model.save(path)

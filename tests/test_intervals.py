@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from intervals import T_95, t_interval, wilson
@@ -14,8 +15,18 @@ def test_the_first_quantiles_are_those_of_the_closed_forms(df, cdf):
     assert cdf(T_95[df - 1]) == pytest.approx(0.95, abs=2e-5)
 
 
-def test_the_table_falls_towards_the_normal_distribution():
-    assert len(T_95) == 30 and list(T_95) == sorted(T_95, reverse=True) and T_95[-1] > 1.96
+@pytest.mark.parametrize("df", range(3, 31))
+def test_the_density_between_minus_t_and_t_holds_95_percent(df):
+    step = T_95[df - 1] / 20000
+    at = (np.arange(20000) + 0.5) * step
+    density = np.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
+    inside = 2 * density * step * np.sum((1 + at**2 / df) ** (-(df + 1) / 2))
+    assert inside == pytest.approx(0.95, abs=1e-4)
+
+
+def test_more_values_than_the_table_has_take_its_last_row():
+    values = [70.0, 72.0] * 20
+    assert t_interval(values)[1] == pytest.approx(2.042 * np.std(values, ddof=1) / math.sqrt(40))
 
 
 def test_interval_is_mean_and_half_width():

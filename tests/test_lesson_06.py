@@ -8,7 +8,7 @@ import pytest
 
 from architecture import plan
 from datasets import measured, published
-from intervals import wilson
+from intervals import t_interval, wilson
 
 HEAD, KEPT, TRAINED = "frozen", "fine-tuned, batch norm frozen", "fine-tuned, batch norm trained"
 
@@ -79,3 +79,17 @@ def test_numbers_of_the_text():
         if row["model"] == "B0" and row["status"] == "current":
             b0[row["training"].split()[0]] = row["top1"]
     assert (b0["AdvProp"], b0["NoisyStudent"], b0["AutoAugment"]) == (77.6, 78.8, 77.1)
+
+
+def test_trained_batch_norm_stays_behind_with_more_epochs_and_with_fresh_statistics():
+    top1 = {}
+    for row in measured("finetuning"):
+        if (row["resolution"], row["unfrozen"], row["augmented"], row["optimizer"]) == (32, "all", "yes", "Adam"):
+            if row["rate"] == 1e-4:
+                top1.setdefault((row["norm"], row["epochs"]), {})[row["seed"]] = row
+    for epochs, points, half_width in ((8, -37, 2), (32, -26, 3)):
+        trained, frozen = top1["trained", epochs], top1["frozen", epochs]
+        mean, half = t_interval([trained[seed]["top1"] - frozen[seed]["top1"] for seed in range(3)])
+        assert (round(mean), round(half)) == (points, half_width)
+        for row in trained.values():
+            assert row["top1_recomputed"] == pytest.approx(row["top1"], abs=1.5)

@@ -364,6 +364,11 @@ def published(name: str) -> list[dict]:
     return _table("published", name)
 
 
+def measured(name: str) -> list[dict]:
+    """The rows of data/measured/<name>.csv: numbers measured by src/experiments/. Typed as in `published`."""
+    return _table("measured", name)
+
+
 NEWER_FAMILIES = ("EfficientNetV2", "ConvNeXt", "MobileNetV4")
 RECIPES_OF_2020 = ("in1k", "aa", "ap", "ra", "ra2", "pycls", "tv", "gluon", "rmsp", "am", "ram", "deit")  # timm's names
 
@@ -371,11 +376,6 @@ RECIPES_OF_2020 = ("in1k", "aa", "ap", "ra", "ra2", "pycls", "tv", "gluon", "rms
 def known_in_2020(row: dict) -> bool:
     """Whether the weights of this row of networks.csv were known in 2020, as we read timm's name of their recipe."""
     return row["family"] not in NEWER_FAMILIES and row["recipe"].split("_")[0] in RECIPES_OF_2020
-
-
-def measured(name: str) -> list[dict]:
-    """The rows of data/measured/<name>.csv: numbers measured by src/experiments/. Typed as in `published`."""
-    return _table("measured", name)
 
 
 def _table(folder, name):

@@ -33,7 +33,10 @@ def split(model: keras.Model, layer: str) -> tuple[Callable[[np.ndarray], np.nda
     return compiled(fold(keras.Model(model.input, maps))), upper
 
 
-def views(run: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+def views(run: Callable[[np.ndarray], np.ndarray], images: np.ndarray, batch: int = 32) -> np.ndarray:
     """What `run` makes of images (n, height, width, channels) and of their mirror images: (2, n, ...)."""
-    parts = (images[i : i + 32] for i in range(0, len(images), 32))
-    return np.concatenate([(run(part), run(part[:, :, ::-1])) for part in parts], axis=1)
+    found = []
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch]
+        found.append(np.stack([run(part), run(part[:, :, ::-1])]))
+    return np.concatenate(found, axis=1)

@@ -21,7 +21,7 @@ CUT = "block5a_project_bn"
 
 def test_the_two_parts_make_the_whole(network):
     lower, upper = features.split(network, CUT)
-    both = features.views(lower, IMAGES)
+    both = features.views(lower, IMAGES, batch=3)
     assert both.shape[:2] == (2, len(IMAGES))
     assert_same(values(upper, both[0]), values(network))
     assert_same(values(upper, both[1]), values(network, IMAGES[:, :, ::-1]))

@@ -45,7 +45,8 @@ def test_trained_batch_norm_fails_on_training_photos_too():
     seen = {KEPT: [], TRAINED: []}
     for row in measured("transfer"):
         if (row["network"], row["optimizer"], row["resolution"], row["images"]) == ("lite0", "Adam", 96, 3000):
-            seen.get(row["regime"], []).append(row["train_top1"])
+            if row["regime"] in seen:
+                seen[row["regime"]].append(row["train_top1"])
     assert round(np.mean(seen[KEPT]) - np.mean(seen[TRAINED])) == 23
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,7 @@ from class_copies import minutes
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "TEACHING.md").read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ")]
+NAMED = re.compile(r"\b(0\d)(?:,| whole|\b)((?:(?: up to|,| to)? ?\*[^*]+\*,?)+)")  # a lesson, and its sections
 
 
 def lesson(number):
@@ -25,7 +27,7 @@ def lesson(number):
 def places():
     """(lesson, section) of each "04, up to *Three dials*, *Another*" in a table of TEACHING.md."""
     for row in ROWS:
-        for number, named in re.findall(r"\b(0\d)(?:,| whole|\b)((?:(?: up to|,| to)? ?\*[^*]+\*,?)+)", row):
+        for number, named in NAMED.findall(row):
             for section in re.findall(r"\*([^*]+)\*", named):
                 yield number, section
 
@@ -39,20 +41,23 @@ def test_the_sections_of_every_plan_were_found():
     assert len(list(places())) >= 12
 
 
+@cache
+def times_of(number):
+    """Minutes of each section of a lesson, in its order: a dict."""
+    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    return {name: time for name, time, _, _ in minutes(nbformat.read(path, as_version=4))}
+
+
 def reading(row):
     """Minutes of reading of all sections that a row names; "*One* to *Other*" and "up to *Other*" name a stretch."""
     total = 0
-    for number, named in re.findall(r"\b(0\d),((?: ?(?:up to|to)? ?\*[^*]+\*,?)+)", row):
-        (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
-        names, times = [], []
-        for name, time, _, _ in minutes(nbformat.read(path, as_version=4)):
-            names.append(name)
-            times.append(time)
-        first = 0
+    for number, named in NAMED.findall(row):
+        times = times_of(number)
+        names, first = list(times), 0
         for joined, section in re.findall(r"(up to|to)? ?\*([^*]+)\*", named):
             last = names.index(section)
             first = first if joined else last
-            total += sum(times[first : last + 1])
+            total += sum(times[name] for name in names[first : last + 1])
             first = last + 1
     return total
 

@@ -34,6 +34,7 @@ FOLDER = ROOT / "tools" / "decks"
 TAKES = ("figure", "image", "crop", "alt", "code", "printed", "ask", "minutes", "note")
 SLIDES, CODE_SLIDES, LINES, WIDTH, WORDS = range(14, 23), 5, 8, 76, 45
 WIDE = 1.45  # a picture at least this wide for its height stands under the text, a squarer one beside it
+STRIP = 2.5  # one at least this wide for its height leaves room for larger text
 SIZES = (52, 46, 40, 36, 32, 28, 26, 24)  # of code and printed lines, in pixels at 1280 x 720
 ADVANCE, LEADING = 0.602, 1.4  # a letter's width and a line's height, for each pixel of size
 BESIDE = 570  # pixels of height for a picture beside the text
@@ -67,7 +68,7 @@ class Slide:
         if self.picture and self.body:
             width, height = self.picture.size
             kinds.append("stacked" if width >= WIDE * height else "beside")
-            if width >= 2.5 * height:
+            if width >= STRIP * height:
                 kinds.append("wide")
         elif not self.picture:
             kinds.append("typed" if self.lines else "words")

@@ -34,7 +34,6 @@ import numpy as np
 import export
 from architecture import EfficientNet, Scale, plan
 from experiments.clock import compiled, ratios, take_turns
-from experiments.export import openvino
 from experiments.table import fill_at_once
 from features import split, views
 from recipe import epoch_order
@@ -100,14 +99,14 @@ def inference(batch, rounds):
     model, images = as_if_trained(of_keras("b0")), pixels(batch, 224)
     peer, rows = compiled(lambda x: model(x, training=False), images.shape, low=0, high=255), []
     with tempfile.TemporaryDirectory() as folder:
-        for name, run in runners(Path(folder)).items():
+        for name, run in runners(Path(folder), batch).items():
             of_files = 3 if batch == 1 else 1
             wanted = 1.5 if name == "TensorFlow" else of_files
             rows.append(row(f"b0, {batch} images, {name}", wanted, peer, lambda run=run: run(images), rounds))
     return rows
 
 
-def runners(folder):
+def runners(folder, batch):
     """{runtime: a function of images}, for those that are installed."""
     found = dict(TensorFlow=export.compiled(folded()))
     for name, ending in (("LiteRT", ".tflite"), ("ONNX Runtime", ".onnx")):
@@ -115,7 +114,13 @@ def runners(folder):
             export.save(folded(), folder / f"b0{ending}")
             found[name] = export.load(folder / f"b0{ending}")
     if find_spec("openvino") and "ONNX Runtime" in found:
-        found["OpenVINO"] = openvino(folder / "b0.onnx")
+        import openvino
+
+        core = openvino.Core()
+        network = core.read_model(folder / "b0.onnx")
+        network.reshape([batch, 224, 224, 3])
+        request = core.compile_model(network, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
+        found["OpenVINO"] = lambda images: request(images)[0]
     return found
 
 

@@ -19,7 +19,8 @@ def fill(name, keys, run, directory=MEASURED):
     """Fills the table `name`.csv: calls `run(**key)` for each dict in `keys` that has no row yet. Returns its path.
 
     A row is the key, what `run` returned, and the versions and machine. So an interrupted table goes on where it
-    stopped and loses at most the run in flight.
+    stopped and loses at most the run in flight. Rows stand in the order of `keys`, whenever they were made; rows of
+    other keys stay where they are.
     """
     path = Path(directory) / f"{name}.csv"
     todo = [key for key in keys if not _is_there(path, key)]
@@ -32,7 +33,9 @@ def fill(name, keys, run, directory=MEASURED):
             continue
         row = {**key, **run(**key), **provenance()}
         with locked(path):
-            write_rows(path, [*read_rows(path), row])
+            rows = [other for other in read_rows(path) if not _is_of(other, key)]
+            rows.insert(_place(rows, keys[keys.index(key) + 1 :]), row)
+            write_rows(path, rows)
         left = (time.perf_counter() - start) / sum(work[:count]) * sum(work[count:])
         print(f"\n{path.name}: run {count}/{len(todo)} written, about {left / 60:.0f} min left", flush=True)
     return path
@@ -59,10 +62,18 @@ def _refuse_what_cannot_be_written(path):
         pass
 
 
+def _is_of(row, key):
+    """Whether a row of text belongs to a key."""
+    return all(row.get(name) == str(value) for name, value in key.items())
+
+
 def _is_there(path, key):
-    """Whether a table, whose cells are text, has a row of this key."""
-    wanted = {name: str(value) for name, value in key.items()}.items()
-    return any(wanted <= row.items() for row in read_rows(path))
+    return any(_is_of(row, key) for row in read_rows(path))
+
+
+def _place(rows, later):
+    """Where a row belongs that stands before those of `later` keys: an index in `rows`."""
+    return next((i for i, row in enumerate(rows) if any(_is_of(row, key) for key in later)), len(rows))
 
 
 def written(curve):

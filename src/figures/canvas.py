@@ -44,6 +44,12 @@ def write_lines(ax, x, y, texts, size, step=0.235, bold=()):
         ax.text(x, y - i * step, text, ha="center", size=size, **look)
 
 
+def name_stretches(ax, y, stretches):
+    """A bold name at this height over the middle of each stretch, (start, end, name)."""
+    for start, end, name in stretches:
+        ax.text((start + end) / 2, y, name, **NAME | dict(size=16.5))
+
+
 def box(ax, x, y, width, height, colour, **style):
     """A filled rectangle; `x`, `y` is its lower left corner."""
     return ax.add_patch(Rectangle((x, y), width, height, facecolor=colour, **({"lw": 0} | style)))

@@ -229,7 +229,8 @@ def seeds(groups, xlabel, title):
     same = len(set(counts)) == 1
     name_rows(ax, [name if same else f"{name}\nn = {count}" for name, count in zip(groups, counts)])
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel(f"{xlabel}   (dots: {f'{counts[0]} seeds' if same else 'seeds'}; bar: mean and 95 % interval)")
+    dotted = f"{counts[0]} seeds" if same else "seeds"
+    ax.set_xlabel(f"{xlabel}   (dots: {dotted}; bar: mean and 95 % interval)")
     write_headline(ax, title)
     return fig
 

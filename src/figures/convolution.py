@@ -111,12 +111,12 @@ def draw_by_eye(windows, kernels, weights, title):
         end = at_output - 0.08, centre + (0.12 if middle > centre else -0.12)
         canvas.arrow(ax, [(at_weight + NUMBER + 0.08, middle), end], COLORS["ink"], lw=1.8)
     draw_numbers(ax, at_output, centre - NUMBER / 2, [[int(sums @ weights)]], navy)
-    for start, end, text in (
+    stretches = (
         (at_window, at_window + side, "window"),
         (at_kernel, at_kernel + side, "depthwise: look around"),
         (at_weight, at_output + NUMBER, "pointwise: mix"),
-    ):
-        ax.text((start + end) / 2, height + 0.75, text, **canvas.NAME | dict(size=16.5))
+    )
+    canvas.name_stretches(ax, height + 0.75, stretches)
     return fig
 
 

@@ -26,21 +26,21 @@ def draw_claims(claims, title, framed=0):
     ax.text(GAP, top + 0.22, title, size=18, weight="bold", va="center")
     for i, claim in enumerate(claims):
         bottom = GAP + (len(claims) - 1 - i) * (CLAIM_HEIGHT + GAP)
-        _draw_claim(ax, GAP, bottom, *claim)
+        _draw_claim(ax, bottom, *claim)
         if i < framed:
             canvas.box(ax, GAP, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, "none", ec=COLORS["ink"], lw=3)
     return fig
 
 
-def _draw_claim(ax, left, bottom, claim, first, second, verdict):
+def _draw_claim(ax, bottom, claim, first, second, verdict):
     colour = {"✓": COLORS["resolution"], "✗": COLORS["accent"]}.get(verdict, COLORS["muted"])
     middle = dict(ha="center", va="center")
-    canvas.box(ax, left, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, canvas.mix(COLORS["line"], "white", 0.6))
-    ax.text(left + 0.25, bottom + CLAIM_HEIGHT / 2, textwrap.fill(claim, 24), size=17, weight="bold", va="center")
+    canvas.box(ax, GAP, bottom, CLAIM_WIDTH, CLAIM_HEIGHT, canvas.mix(COLORS["line"], "white", 0.6))
+    ax.text(GAP + 0.25, bottom + CLAIM_HEIGHT / 2, textwrap.fill(claim, 24), size=17, weight="bold", va="center")
     for (number, where), x in ((first, 5.6), (second, 9.3)):
-        ax.text(left + x, bottom + 0.63, number, size=26, weight="bold", **middle)
-        ax.text(left + x, bottom + 0.22, where, size=16, **middle)
-    ax.text(left + CLAIM_WIDTH + VERDICT / 2, bottom + 0.5, verdict, size=34, weight="bold", color=colour, **middle)
+        ax.text(GAP + x, bottom + 0.63, number, size=26, weight="bold", **middle)
+        ax.text(GAP + x, bottom + 0.22, where, size=16, **middle)
+    ax.text(GAP + CLAIM_WIDTH + VERDICT / 2, bottom + 0.5, verdict, size=34, weight="bold", color=colour, **middle)
 
 
 PANEL, PANEL_GAP, SIDE = 3.95, 0.2, 0.95  # width of a panel, between panels, and the left margin, in inches

@@ -153,10 +153,10 @@ def draw_squeeze(maps, reduce, widen, gates, title):
         before = f"σ({narrow * widen[0, c]:.1f})".replace("-", "−")
         ax.text(at_gate + NUMBER / 2, middle + (0.52, -0.52)[c], before, **write)
         ax.text((at_gate + NUMBER + at_out) / 2, middle, "×  map  =", **write | dict(size=18))
-    for start, end, text in (
+    stretches = (
         (at_map, at_mean + NUMBER, "squeeze: average"),
         (at_narrow, at_narrow + NUMBER, "excite"),
         (at_gate, at_out + side, "scale: multiply"),
-    ):
-        ax.text((start + end) / 2, height + 0.85, text, **canvas.NAME | dict(size=16.5))
+    )
+    canvas.name_stretches(ax, height + 0.85, stretches)
     return fig

@@ -52,14 +52,17 @@ def test_an_interrupted_table_loses_only_the_run_in_flight(tmp_path):
     assert names_in(tmp_path) == ["table.csv", "table.csv.lock"]
 
 
-def test_a_row_that_is_made_later_comes_last_and_may_have_more_columns(tmp_path):
+def test_a_row_that_is_made_later_stands_in_its_place(tmp_path):
     path = table.fill("table", KEYS, lambda **key: dict(top1=1), tmp_path)
-    write_rows(path, [read_rows(path)[i] for i in (0, 2)])
+    other = dict(read_rows(path)[0], network="of other keys")
+    write_rows(path, [read_rows(path)[i] for i in (0, 2)] + [other])
     table.fill("table", KEYS, lambda **key: dict(top1=2, new="column"), tmp_path)
-    assert [(row["network"], row["seed"], row["top1"], row["new"]) for row in read_rows(path)] == [
+    rows = read_rows(path)
+    assert [(row["network"], row["seed"], row["top1"], row["new"]) for row in rows] == [
         ("a, b", "0", "1", ""),
-        ("c", "0", "1", ""),
         ("a, b", "1", "2", "column"),
+        ("c", "0", "1", ""),
+        ("of other keys", "0", "1", ""),
     ]
 
 
@@ -70,7 +73,11 @@ def test_two_that_fill_one_table_lose_no_row(tmp_path):
         return dict(top1=1)
 
     rows = read_rows(table.fill("table", KEYS, run, tmp_path))
-    assert [row["top1"] for row in rows] == ["2", "2", "1"]
+    assert [(row["network"], row["seed"], row["top1"]) for row in rows] == [
+        ("a, b", "0", "1"),
+        ("a, b", "1", "2"),
+        ("c", "0", "2"),
+    ]
 
 
 def test_a_table_that_is_made_at_once_is_made_once(tmp_path, capsys):

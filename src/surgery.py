@@ -4,6 +4,7 @@ statistics measured anew. Each returns a copy or numbers; the network stays as i
     found = gates(network, images)                      block -> (n, channels): how loud each channel is, 0 to 1
     halved = with_gates(network, half)                  a copy in which every gate is one half
     renewed = recalibrated(halved, training_images)     the same, with the statistics that belong to such gates
+    loose = of_batches(network)                         a copy whose batch norm uses the images at hand
 """
 
 from collections.abc import Callable
@@ -77,6 +78,20 @@ def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 100) -> ke
     Mean and variance are averages over batches of `batch` images, each seen as training would see it but without
     dropout ("precise BN": Wu & Johnson 2021, arXiv:2105.07576, section 3). images: (n, height, width, channels).
     """
+    observer = of_batches(model)
+    norms = [layer for layer in observer.layers if isinstance(layer, _OfTheBatch)]
+    stored = [value for norm in norms for value in norm.non_trainable_weights]  # a mean and a variance of each
+    found = []
+    for part in np.array_split(images, -(-len(images) // batch)):  # nearly equal parts
+        observer.predict_on_batch(part)
+        found.append([keras.ops.convert_to_numpy(value) for value in stored])
+    for value, in_batches in zip(stored, zip(*found)):
+        value.assign(np.mean(in_batches, axis=0))
+    return with_weights_of(observer, keras.models.clone_model(model))
+
+
+def of_batches(model: keras.Model) -> keras.Model:
+    """A copy whose batch normalizations use the statistics of the images at hand; all else is as in inference."""
 
     def copy(layer):
         kind, settings = type(layer), layer.get_config()
@@ -84,16 +99,7 @@ def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 100) -> ke
             kind, settings = _OfTheBatch, settings | dict(trainable=True, momentum=0.0)  # keeps the last batch only
         return kind.from_config(settings)
 
-    observer = with_weights_of(model, keras.models.clone_model(model, clone_function=copy))
-    norms = [layer for layer in observer.layers if isinstance(layer, _OfTheBatch)]
-    stored = [value for norm in norms for value in norm.non_trainable_weights]  # a mean and a variance of each
-    found = []
-    for part in np.array_split(images, -(-len(images) // batch)):  # nearly equal parts
-        observer.predict_on_batch(part)
-        found.append([keras.ops.convert_to_numpy(value) for value in stored])
-    for value, of_batches in zip(stored, zip(*found)):
-        value.assign(np.mean(of_batches, axis=0))
-    return with_weights_of(observer, keras.models.clone_model(model))
+    return with_weights_of(model, keras.models.clone_model(model, clone_function=copy))
 
 
 class _OfTheBatch(layers.BatchNormalization):

@@ -65,6 +65,39 @@ def test_the_lead_grows_when_the_eye_is_covered(network, cat, colour):
         assert told == [(0.41, 0.34), (0.51, 0.26)]
 
 
+@pytest.mark.parametrize("colour", [128, 0, 255, "mean"])
+def test_the_mouth_turns_the_answer_over(network, cat, colour):
+    covered = cat.copy()
+    covered[160:224, 128:192] = cat.mean((0, 1)) if colour == "mean" else colour
+    _, after = network(covered)
+    assert lead(after) < 1
+    if colour == 128:
+        assert (round(float(after[TIGER]), 2), round(float(after[EGYPTIAN]), 2)) == (0.34, 0.43)
+
+
+def test_eye_and_mouth_are_the_extremes_and_elsewhere_the_map_is_near_a_coin(network, cat):
+    evidence, before = network(cat)
+    difference, sums, gains = evidence[..., TIGER] - evidence[..., EGYPTIAN], {}, {}
+    for row, column in np.ndindex(6, 6):
+        covered = cat.copy()
+        covered[32 * row : 32 * row + 64, 32 * column : 32 * column + 64] = 128
+        _, after = network(covered)
+        sums[row, column] = difference[row : row + 2, column : column + 2].sum()
+        gains[row, column] = np.log(lead(after) / lead(before))
+    assert min(sums, key=sums.get) == (2, 5) and max(sums, key=sums.get) == (5, 4)
+    assert 15 <= sum(sums[place] * gains[place] < 0 for place in sums) <= 22
+    other_eye = (1, 1)
+    assert sums[other_eye] > 0 and gains[other_eye] > 0.2, "it gains, in grey"
+
+
+@pytest.mark.parametrize("colour", [0, 255, "mean"])
+def test_in_other_colours_the_other_eye_does_what_the_map_says(network, cat, colour):
+    covered = cat.copy()
+    covered[32:96, 32:96] = cat.mean((0, 1)) if colour == "mean" else colour
+    _, after = network(covered)
+    assert lead(after) < 1
+
+
 def test_in_the_mirror_it_is_the_same_eye(network, cat):
     evidence, shares = network(cat[:, ::-1])
     difference = evidence[..., TIGER] - evidence[..., EGYPTIAN]

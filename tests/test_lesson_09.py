@@ -10,7 +10,12 @@ import pytest
 import datasets
 
 (PATH,) = (Path(__file__).resolve().parent.parent / "notebooks").glob("*_reading_the_paper_again.ipynb")
-BY_MACS = dict.fromkeys([78, 79], "EfficientNet-B0") | dict.fromkeys([80, 81], "EfficientNet-B1")
+BY_MACS = {
+    78: "EfficientNet-B0 · 224",
+    79: "EfficientNet-B0 · 256",
+    80: "EfficientNet-B1 · 240",
+    81: "EfficientNet-B1 · 288",
+}
 
 
 def code_cells():
@@ -221,10 +226,32 @@ def test_b1_against_resnet_152(computed):
 def test_the_advice_follows_from_the_table(computed):
     by_macs, winners = computed["winners"]["MACs"], computed["winners"]
     assert {goal: by_macs[goal] for goal in BY_MACS} == BY_MACS
-    assert [winners["parameters"][goal] for goal in (79, 80, 81)] == ["EfficientNet-B0", *["EfficientNet-B1"] * 2]
+    assert [winners["parameters"][goal] for goal in (79, 80, 81)] == [BY_MACS[79], BY_MACS[81], BY_MACS[81]]
     for ruler in ("GPU time", "CPU time"):
         names = [winners[ruler][goal] for goal in range(78, 85)]
         assert sum(name.startswith("MobileNetV4") for name in names) == 6 and winners[ruler][85] == "EfficientNetV2-M"
+
+
+def test_a_twelfth_family_takes_places_of_b3_and_b5_but_not_of_b0_and_b1(computed):
+    speeds = {}
+    for row in datasets.published("timm/benchmark-infer-amp-nhwc-pt240-cu124-rtx3090"):
+        speeds[row["model"], row["infer_img_size"]] = row
+    efficientvit = []
+    for row in datasets.published("timm/results-imagenet"):
+        architecture, _, recipe = str(row["model"]).partition(".")
+        timed = speeds.get((architecture, row["img_size"]))
+        if architecture.startswith(("efficientvit_b", "efficientvit_l")) and recipe.endswith("in1k") and timed:
+            efficientvit.append((row["top1"], timed["infer_gmacs"], timed["infer_samples_per_sec"]))
+    taken = {}
+    for goal in range(78, 86):
+        ours = min(
+            row["macs_B"] for row in computed["entrants"] if row["family"] == "EfficientNet" and row["top1"] >= goal
+        )
+        taken[goal] = min(macs for top1, macs, _ in efficientvit if top1 >= goal) < ours
+    assert not any(taken[goal] for goal in BY_MACS) and taken[82] and taken[84]
+    fastest = max(speed for top1, _, speed in efficientvit if top1 >= 85)
+    (v2,) = [row for row in computed["entrants"] if row["model"] == "tf_efficientnetv2_m" and row["top1"] >= 85]
+    assert fastest / v2["rtx3090"] == pytest.approx(4.5, abs=0.05)
 
 
 def test_fine_print_of_the_last_table(computed):

@@ -110,6 +110,7 @@ def draw_by_eye(windows, kernels, weights, title):
         draw_numbers(ax, at_weight, middle - NUMBER / 2, [[weights[channel]]], navy)
         end = at_output - 0.08, centre + (0.12 if middle > centre else -0.12)
         canvas.arrow(ax, [(at_weight + NUMBER + 0.08, middle), end], COLORS["ink"], lw=1.8)
+    ax.text(at_output - 0.45, centre, "+", ha="center", va="center", size=24)
     draw_numbers(ax, at_output, centre - NUMBER / 2, [[int(sums @ weights)]], navy)
     stretches = (
         (at_window, at_window + side, "window"),
@@ -148,7 +149,7 @@ def draw_filters(inputs, kernels, outputs, titles, headline):
             axes[1, column].text(at, row, f"{round(float(value), 1) + 0:.1f}".replace("-", "−"), **look)
     for row, name in enumerate(("channel in", "3 × 3 kernel", "channel out")):
         axes[row, 0].set_ylabel(name, size=16)
-    write_headline_above(fig, headline)
+    write_headline_above(fig, headline, size=18)
     for ax in axes.flat:
         bare(ax)
     return fig
@@ -207,7 +208,7 @@ def draw_kernels(rows, headline):
             bare(ax)
             ax.patch.set(edgecolor=COLORS["feature"], linewidth=1.5)
         row[0].set_ylabel(name, size=16, rotation=0, ha="right", va="center", labelpad=12)
-    write_headline_above(fig, headline)
+    write_headline_above(fig, headline, size=18)
     return fig
 
 
@@ -230,5 +231,5 @@ def draw_wiring(matrices, titles, headline):
         ax.set_title(title, size=16, weight="normal", loc="center")
         bare(ax)
     axes[0, 0].set_ylabel("input channel", size=14.5)
-    write_headline_above(fig, headline)
+    write_headline_above(fig, headline, size=18)
     return fig

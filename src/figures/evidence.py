@@ -173,15 +173,17 @@ STARTS = {  # how an architecture's name begins in timm's tables -> how we write
 SIZES = dict(tiny="T", small="S", medium="M", large="L", base="B", xlarge="XL")
 
 
-def readable(architecture):
-    """An architecture's name in networks.csv as a reader knows it: "tf_efficientnet_b0" -> "EfficientNet-B0"."""
+def readable(architecture, size=None):
+    """An architecture's name in networks.csv as a reader knows it: "tf_efficientnet_b0" -> "EfficientNet-B0"; with
+    `size` its image size stands behind B0 to B8."""
     name = architecture.removeprefix("tf_")
     start = next(start for start in STARTS if name.startswith(start))
     words = [STARTS[start]]
     for word in name.removeprefix(start).strip("_").split("_"):
         if word != "conv":
             words.append(SIZES.get(word) or (word.upper() if len(word) < 3 else word))
-    return "-".join(words)
+    name = "-".join(words)
+    return f"{name} · {size}" if size and name.startswith("EfficientNet-") else name
 
 
 def folded_table(summary, rows, columns):

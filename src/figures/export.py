@@ -4,9 +4,9 @@ import numpy as np
 
 from figures import canvas
 from figures.labels import write_headline_above
-from figures.style import COLORS, GREEN, NAVY, RED, name_rows, subplots
+from figures.style import COLORS, NAVY, RED, name_rows, subplots
 
-LAYERS = {"convolution": NAVY, "batch norm": GREEN}
+LAYERS = {"convolution": NAVY, "batch norm": COLORS["muted"]}
 LEFT, RIGHT = 0.3, 9.6  # of a number line, in inches
 
 
@@ -90,6 +90,6 @@ def draw_files(files, panels, title, marked=()):
         ax.spines["bottom"].set_visible(False)
         name_rows(ax, files)
     axes[0, 0].tick_params(axis="y", labelsize=15)
-    write_headline_above(fig, title)
+    write_headline_above(fig, title, size=18)
     fig.get_layout_engine().set(h_pad=0.1)
     return fig

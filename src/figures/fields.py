@@ -34,10 +34,11 @@ def draw_fields(panels, title):
 
 
 def _draw_square(ax, name, pixels, size):
-    """A square in the middle of a photo of `size` pixels, dark at its edges, its name at the lower left inside."""
+    """A square in the middle of a photo of `size` pixels, dark at its edges, its name on the lower right corner."""
     start = (size - pixels) / 2 - 0.5
     square = Rectangle((start, start), pixels, pixels, fill=False, ec="white", lw=2.6, clip_on=False)
     square.set_path_effects([patheffects.Stroke(linewidth=5, foreground=COLORS["ink"]), patheffects.Normal()])
     ax.add_patch(square)
     ground = dict(boxstyle="square,pad=0.1", fc="white", ec=COLORS["ink"], lw=0.8)
-    ax.text(start, start, name, size=15, va="center", ha="left", bbox=ground, color=COLORS["ink"])
+    corner = start + pixels
+    ax.text(corner, corner, name, size=15, va="center", ha="right", bbox=ground, color=COLORS["ink"])

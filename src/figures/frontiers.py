@@ -68,7 +68,7 @@ def _label(row):
 
 def _share_limits(ax, points):
     x, y = np.array([point[2:] for point in points]).T
-    ax.set(xlim=(x.min() / 2.2, x.max() * 1.15), ylim=(y.min() - 0.6, y.max() + 0.8))
+    ax.set(xlim=(x.min() / 3, x.max() * 1.15), ylim=(y.min() - 0.6, y.max() + 0.8))
     log_scales(ax, "x")
 
 

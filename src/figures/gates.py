@@ -5,7 +5,7 @@ import numpy as np
 from figures import canvas
 from figures.convolution import GAP, NUMBER, SIGNED, draw_numbers
 from figures.labels import write_headline
-from figures.style import COLORS, HEAT, name_rows, subplots
+from figures.style import COLORS, name_rows, subplots
 
 PHOTO, CELL, SPACE = 3.0, 1.05, 0.14  # sides of the photo and of a channel's picture, room between channels; inches
 FADER, EDGE, NAMES = 1.75, 0.35, 1.15  # height of a fader, margin, room for the names of the rows
@@ -52,7 +52,7 @@ def _fader(ax, x, bottom, gate):
 
 
 def draw_rows(photos, names, gates, mean, title):
-    """Draws the mean gates in one row of colours, and under it what each photo's gates add to them.
+    """Draws the mean gates as bars from 0 to 1, and under them what each photo's gates add to them, in colours.
 
     photos: (n, height, width, 3), pixels 0 to 255; names: n texts; gates: (n, channels), from 0 to 1; mean:
     (channels,). Red is louder than the mean, blue is quieter, and white is the mean itself.
@@ -65,15 +65,19 @@ def draw_rows(photos, names, gates, mean, title):
     for i, values in enumerate([mean, *(gates - mean)]):
         bottom = height - TITLE - (i + 1) * (side + 0.08)
         if i == 0:
-            ax.text(left - 0.2, bottom + side / 2, "mean", va="center", **caption | dict(ha="right"))
-            ax.text(left + long + 0.2, bottom + side / 2 + 0.17, "bright: 0.8", **key)
-            ax.text(left + long + 0.2, bottom + side / 2 - 0.17, "dark: 0.2", **key)
-        else:
-            canvas.picture(fig, EDGE, bottom, side, side, photos[i - 1])
-            ax.text(left - 0.2, bottom + side / 2, names[i - 1], size=16, va="center", ha="right")
-        colours = dict(cmap=SIGNED, vmin=-0.25, vmax=0.25) if i else dict(cmap=HEAT, vmin=0.2, vmax=0.8)
-        canvas.picture(fig, left, bottom, long, side, values[None], **colours)
-    first = height - TITLE - 2 * (side + 0.08) + side / 2  # the middle of the first photo's row
+            name = caption | dict(ha="right", color=COLORS["se"])
+            ax.text(left - 0.2, bottom + side / 2, "mean gate", va="center", **name)
+            canvas.line(ax, [(left, bottom + side), (left + long, bottom + side)], COLORS["line"], lw=1.5)
+            step = long / len(mean)
+            for c, gate in enumerate(mean):
+                canvas.box(ax, left + c * step, bottom, step, side * gate, COLORS["se"])
+            ax.text(left + long + 0.2, bottom + side, "1", **key)
+            ax.text(left + long + 0.2, bottom + 0.06, "0", **key)
+            continue
+        canvas.picture(fig, EDGE, bottom, side, side, photos[i - 1])
+        ax.text(left - 0.2, bottom + side / 2, names[i - 1], size=16, va="center", ha="right")
+        canvas.picture(fig, left, bottom, long, side, values[None], cmap=SIGNED, vmin=-0.25, vmax=0.25)
+    first = height - TITLE - 2 * (side + 0.08) + side / 2 - 0.1  # near the middle of the first photo's row
     ax.text(left + long + 0.2, first, "red: +0.25", **key | dict(color=SIGNED(1.0)))
     ax.text(left + long + 0.2, first - 0.34, "blue: −0.25", **key | dict(color=SIGNED(0.0)))
     ax.text(left + long / 2, 0.35, "channels, from the quietest to the loudest", **caption)
@@ -100,7 +104,8 @@ def draw_replaced(stored, recomputed, title):
         if abs(before - after) > 4:
             look = dict(arrowstyle="-|>", color=COLORS["muted"], lw=2.5, mutation_scale=22, shrinkB=8)
             ax.annotate("", (after, row), (before, row), arrowprops=look)
-        ax.plot(before, row, marker="o", ms=15, mfc="white", mec=COLORS["se"], mew=3, zorder=3)
+        ring = 20 if abs(before - after) < 1 else 15  # else the filled dot would hide it
+        ax.plot(before, row, marker="o", ms=ring, mfc="white", mec=COLORS["se"], mew=3, zorder=3)
         ax.plot(after, row, marker="o", ms=15, color=COLORS["se"], zorder=3)
         if kind == longest:
             texts = f"{before:.1f} with stored statistics", f"with recomputed statistics {after:.1f}"

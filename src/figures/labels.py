@@ -76,9 +76,9 @@ def write_headline(ax, title, distance=12, size=15):
     ax.set_title("\n".join(textwrap.wrap(title, HEADLINE_COLUMNS)), pad=distance, size=size)
 
 
-def write_headline_above(fig, title):
+def write_headline_above(fig, title, size=15):
     """Writes what a figure of several panels found over its left edge."""
-    fig.suptitle(title, x=0.01, ha="left", size=15, weight="bold")
+    fig.suptitle(title, x=0.01, ha="left", size=size, weight="bold")
 
 
 def _move_to_best(note, sides, taken, frame):

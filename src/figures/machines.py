@@ -21,7 +21,6 @@ def draw_all_reduce(gradients, devices, title):
         mine = gradients[i * share : (i + 1) * share]
         parts.append(sum(mine) / len(gradients))
         _draw_device(ax, LEFT + i * (wide + GAP), wide, f"device {i + 1}", mine, gradients)
-    ax.text(WIDTH - LEFT, 0.12, "a square: one image, with its gradient of w", ha="right", **canvas.NOTE)
     canvas.box(ax, LEFT, 1.72, WIDTH - 2 * LEFT, 0.62, SHARED)
     total = " + ".join(f"{part:g}" for part in parts)
     text = f"all-reduce: {total} = {sum(parts):g}, handed back to all"
@@ -41,6 +40,8 @@ def _draw_device(ax, left, wide, name, mine, gradients):
         canvas.box(ax, x, 4.0, side, side, canvas.mix(WORKING, "white", 0.35))
         ax.text(x + side / 2, 4.0 + side / 2, f"{gradient:g}", size=17, weight="bold", ha="center", va="center")
     canvas.arrow(ax, [(middle, 3.93), (middle, 3.55)], ink, lw=1.8)
+    if wide > 2.1:
+        ax.text(middle + 0.15, 3.74, "gradients", va="center", **canvas.NOTE)
     added = " + ".join(f"{gradient:g}" for gradient in mine)
     ax.text(middle, 3.25, f"({added}) / {images} = {sum(mine) / images:g}", size=15, ha="center", va="center")
     canvas.arrow(ax, [(middle, 2.98), (middle, 2.38)], ink, lw=1.8)

@@ -168,7 +168,7 @@ def _draw_shares(fig, block):
     for row, what in enumerate(("macs", "params")):
         amounts = _amounts(block, what)
         total = sum(amounts.values())
-        draw_bar(ax, row, {role: 100 * amount / total for role, amount in amounts.items()}, COLORS, _share)
+        draw_bar(ax, row, {role: 100 * amount / total for role, amount in amounts.items()}, COLORS, _share, size=13.5)
         ax.text(-1.4, row, COSTS[what], ha="right", va="center")
         ax.text(101.4, row, short(total), va="center")
 
@@ -177,8 +177,8 @@ def _share(role, percent):
     """What stands on a part of a bar, as far as it has room."""
     if percent < 5:
         return ""
-    name = "SE" if role == "se" else role
-    return f"{name} {percent:.0f} %" if percent > 14.5 else f"{percent:.0f} %"
+    text = f"{'SE' if role == 'se' else role} {percent:.0f} %"
+    return text if percent > 1.3 * len(text) else f"{percent:.0f} %"
 
 
 # ---------------------------------------------------------------- a network, or several on one scale
@@ -206,17 +206,18 @@ def _draw_side_by_side(networks, title):
     unit, centres = fit_stacks(networks.values(), WIDTH)
     tallest = max(_tallest(network) for network in networks.values()) * unit
     letters, first = 14 if len(networks) < 5 else 12, None
-    fig, ax = canvas.new(WIDTH, tallest + (3.15 if title else 2.55))
+    fig, ax = canvas.new(WIDTH, tallest + (3.39 if title else 2.79))
     if title:
-        ax.text(0.2, tallest + 2.8, title, **canvas.HEADLINE)
+        ax.text(0.2, tallest + 3.04, title, **canvas.HEADLINE)
     for (caption, network), centre in zip(networks.items(), centres):
-        draw_stack(ax, network, centre, 2.23 + tallest / 2, unit)
-        ax.text(centre, 1.71, caption, **canvas.CAPTION)
+        draw_stack(ax, network, centre, 2.47 + tallest / 2, unit)
+        ax.text(centre, 1.95, caption, **canvas.CAPTION)
         pixels, blocks, params = facts(network)
-        dials, costs = [pixels, blocks, f"{network.top.filters:,} channels"], [params, f"{short(network.macs)} MACs"]
+        dials = [pixels, blocks, f"{network.top.filters:,} channels"]
+        costs = [params, f"{short(network.macs)} MACs", f"{short(network.activations)} activations"]
         first = first or dials
         changed = set(dials) - set(first)
-        canvas.write_lines(ax, centre, 1.41, dials + costs, letters, bold=changed)
+        canvas.write_lines(ax, centre, 1.65, dials + costs, letters, bold=changed)
     ax.text(0.2, 0.08, SLABS, color=COLORS["muted"], size=letters - 0.5)
     return fig
 
@@ -400,7 +401,7 @@ def draw_costs(network, title):
         upper.set(xlim=(0, 100), xticks=[])
         upper.spines[:].set_visible(False)
         of_kind = {kind: sum(parts[kind] for parts in rows) for kind in KINDS}
-        draw_bar(upper, 0, of_kind, KINDS, lambda _, percent: f"{percent:.1f}" if percent >= 8 else "")
+        draw_bar(upper, 0, of_kind, KINDS, lambda _, percent: f"{percent:.0f}" if percent >= 5.5 else "", size=14)
         totals = [sum(parts.values()) for parts in rows]
         for y, (parts, total) in enumerate(zip(rows, totals)):
             draw_bar(lower, y, parts, KINDS)

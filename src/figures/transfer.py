@@ -145,11 +145,15 @@ def draw_transfer(top1, title):
             values = top1[regime, pixels]
             ax.plot([pixels] * len(values), values, ls="None", marker=".", ms=5, color=colour, alpha=0.6, zorder=2)
             if regime == "frozen":
-                place, side = ((-4, -17), "right") if pixels == sizes[-1] else ((10, -7), "left")
+                place, side = ((-4, -17), "right") if pixels == sizes[-1] else ((8, -16), "left")
                 look = dict(textcoords="offset points", ha=side, va="center", color=colour, weight="bold", size=18)
                 ax.annotate(f"{mean:.0f}", (pixels, mean), place, **look)
         ends[name] = (pixels, mean, colour)
-    ax.set(xscale="log", xlim=(28, 250), ylim=(0, 100), xlabel="image size (pixels)", ylabel="test top-1 (%)")
+    ax.axhline(10, color=COLORS["muted"], ls=":", lw=1.4, marker="", zorder=1)
+    ax.text(30, 11, "chance", color=COLORS["muted"], va="bottom", size=13)
+    ax.set(xscale="log", xlim=(28, 250), ylim=(0, 100))
+    ax.set_xlabel("image size (pixels)", size=14)
+    ax.set_ylabel("test top-1 (%)", size=14)
     ax.set_xticks(sizes, sizes)
     ax.xaxis.set_minor_locator(NullLocator())
     write_headline(ax, title)

@@ -24,13 +24,15 @@ def test_desk_multiplies_each_map_by_its_gate_on_one_scale():
     check_layout(fig)
 
 
-def test_rows_begin_with_the_mean_and_show_what_each_photo_adds():
+def test_rows_begin_with_the_mean_as_bars_and_show_what_each_photo_adds():
     gates = np.array([[0.2, 0.8], [0.4, 0.6]])
     fig = draw_rows([PHOTO, PHOTO], ["cat", "ship"], gates, gates.mean(0), "Rows")
     rows = [picture[0].tolist() for picture in pictures(fig) if picture.shape == (1, 2)]
-    assert rows == [pytest.approx(row) for row in ([0.3, 0.7], [-0.1, 0.1], [0.1, -0.1])]
+    assert rows == [pytest.approx(row) for row in ([-0.1, 0.1], [0.1, -0.1])]
     assert sum(picture.shape == PHOTO.shape for picture in pictures(fig)) == 2
-    assert {"mean", "cat", "ship", "red: +0.25", "blue: −0.25"} <= set(words(fig).splitlines())
+    bars = [box.get_bbox().height for box in fig.axes[0].patches]
+    assert bars[1] / bars[0] == pytest.approx(0.7 / 0.3)
+    assert {"mean gate", "cat", "ship", "red: +0.25", "blue: −0.25"} <= set(words(fig).splitlines())
     check_layout(fig)
 
 

@@ -80,6 +80,8 @@ class Baseline:
         fits = tuples and len(self.mean) == len(self.std) > 0 and all(map(is_number, self.mean + self.std))
         allowed = "two tuples: a mean and a std above 0 for each channel"
         require(fits and min(self.std) > 0, "(mean, std)", (self.mean, self.std), allowed)
+        for name in ("mean", "std"):  # of NumPy, whole numbers of 8 bits would overflow
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
 
 
 B0 = Baseline()
@@ -225,8 +227,8 @@ class Plan(Costs):
     def convs(self):
         """All convolutions, from the stem to the classifier."""
         inside = [conv for block in self.blocks for conv in block.convs]
-        ends = [self.top, self.predictions] if self.predictions else [self.top]
-        return (self.stem, *inside, *ends)
+        parts = self.stem, *inside, self.top, self.predictions
+        return tuple(conv for conv in parts if conv)
 
     @property
     def stages(self):
@@ -385,7 +387,9 @@ def print_stages(network):
     for row, (stage, blocks) in enumerate(zip(network.scale.baseline.stages, network.stages), start=2):
         operator = f"MBConv{stage.expand}, {stage.kernel}x{stage.kernel}"
         _print_row(row, operator, blocks[0].depthwise, blocks[0].project, blocks, len(blocks))
-    _print_row(row + 1, "Conv1x1, Dense", network.top, network.top, [network.top, network.predictions], 1)
+    operator = "Conv1x1, Dense" if network.predictions else "Conv1x1"
+    ends = [conv for conv in (network.top, network.predictions) if conv]
+    _print_row(row + 1, operator, network.top, network.top, ends, 1)
     print(f"total {'':45} {network.params:15,} {network.macs:16,}")
 
 

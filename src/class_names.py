@@ -32,8 +32,9 @@ def write_classes(path: str | os.PathLike, classes) -> None:
     arguments that cannot be used, ImportError for an .onnx file where onnx is not installed.
     """
     ending, content = _checked(path)
-    classes = list(classes)
     allowed = "one text for each output"
+    require(not isinstance(classes, str), "classes", classes, allowed)  # else its letters would be names
+    classes = list(classes)
     require(classes and all(isinstance(name, str) and name for name in classes), "classes", classes, allowed)
     write = _into_onnx if ending == ".onnx" else _into_zip
     content = write(content, json.dumps(classes, ensure_ascii=False))

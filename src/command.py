@@ -26,6 +26,11 @@ def ends_quietly():
         raise SystemExit(CLOSED) from None
 
 
+def first_line(error):
+    """What an error says, in one line; its type if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def fails_in_one_line(*errors):
     """`@fails_in_one_line(ValueError)` above a main: such an error is one line on the screen, and the status FAILED.
 
@@ -41,8 +46,7 @@ def fails_in_one_line(*errors):
                 except BrokenPipeError:  # an OSError, but nobody reads
                     raise
                 except errors as error:
-                    line, *_ = [*str(error).splitlines(), type(error).__name__]
-                    print(f"{Path(main.__code__.co_filename).name}: {line}", file=sys.stderr)
+                    print(f"{Path(main.__code__.co_filename).name}: {first_line(error)}", file=sys.stderr)
                     return FAILED
 
         return run

@@ -85,11 +85,11 @@ def litert(graph: keras.Model, quantize: str | None = None, calibration: np.ndar
     """A .tflite file, for one image at a time; `quantize` and `calibration` are those of `export.save`."""
     tf = tensorflow_module()
     call = frozen(graph, batch=1)
-    give_back()
+    release_memory()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([call], tf.Module())
     if calibration is not None:
         _require_finite(converter.convert(), calibration)
-        give_back()
+        release_memory()
     if quantize is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]  # alone, this is the dynamic range
     if quantize == "float16":
@@ -118,7 +118,7 @@ def _require_finite(content, calibration):
             require(np.isfinite(largest), name, largest, "finite maps, so that integers can share the range")
 
 
-def give_back():
+def release_memory():
     """Returns memory that a conversion has freed to the system: glibc would keep half a gigabyte after a few files."""
     gc.collect()  # graphs hold each other
     with suppress(AttributeError, OSError, TypeError):  # another C library

@@ -33,9 +33,9 @@ HEIC = (".heic", ".heif")  # what phones write, and Pillow alone cannot read
 NOTES = (".txt", ".md", ".csv", ".json", ".xml", ".ini", ".db")  # beside photos, and nobody misses them
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FASHION_MNIST_CLASSES = (
-    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-)
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
 CROP_PADDING = 32  # pixels around the centre crop, tensorflow/tpu models/official/efficientnet/preprocessing.py
 LARGEST = 10_000  # pixels a side that are ever asked for: more would only fill the memory
 SUBSET_TRAIN = 200  # images per class; 100 more are for the test
@@ -84,9 +84,8 @@ def rgb(source: Image.Image | PathLike) -> Image.Image:
     try:
         if isinstance(source, Image.Image):
             return _as_rgb(source)
-        ordinary = os.path.isfile(source) or os.path.isdir(source) or not os.path.exists(source)
-        if not ordinary:  # a pipe: no end to wait for
-            raise ValueError("it is no file")
+        if os.path.exists(source) and not (os.path.isfile(source) or os.path.isdir(source)):
+            raise ValueError("it is no file")  # but a pipe or a device, whose end never comes
         with Image.open(source) as file:
             return _as_rgb(file)
     except UnidentifiedImageError as error:
@@ -190,7 +189,9 @@ def split(labels, groups=None, shares=(0.6, 0.2, 0.2), seed=0) -> list[np.ndarra
         allowed = f"{len(shares)} or more; only then each part has some"
         require(len(images_in) >= len(shares), f"the number of groups in class {label}", len(images_in), allowed)
         wanted, have = shares * images_in.total(), np.zeros(len(shares))
-        for group in random.permutation(sorted(images_in)).tolist():
+        drawn = random.permutation(sorted(images_in)).tolist()
+        drawn.sort(key=lambda group: group not in part_of)  # first those that another class has placed
+        for group in drawn:
             emptiest = int(np.argmax((wanted - have) / wanted))  # the part that lacks most of what it should have
             part = part_of.setdefault(group, emptiest)
             have[part] += images_in[group]

@@ -13,8 +13,12 @@ import numpy as np
 from arguments import require
 
 Split = tuple[np.ndarray, np.ndarray]  # images and labels
-FASHION_MNIST_FILES = [f"{part}-ubyte.gz" for part in ("train-images-idx3", "train-labels-idx1")]
-FASHION_MNIST_FILES += [f"{part}-ubyte.gz" for part in ("t10k-images-idx3", "t10k-labels-idx1")]
+FASHION_MNIST_FILES = [
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+]
 SOURCES = {
     "cifar10": ("https://www.cs.toronto.edu/~kriz/", ["cifar-10-binary.tar.gz"]),
     "fashion_mnist": ("https://storage.googleapis.com/tensorflow/tf-keras-datasets/", FASHION_MNIST_FILES),

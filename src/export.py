@@ -26,7 +26,8 @@ from keras import layers
 
 from arguments import require
 from atomic import write_atomically
-from converters import BATCH, frozen, give_back, litert, onnx, quiet, tensorflow_module
+from command import first_line
+from converters import BATCH, frozen, litert, onnx, quiet, release_memory, tensorflow_module
 
 EXTRAS = {".keras": (), ".tflite": ("ai_edge_litert",), ".onnx": ("onnx", "tf2onnx", "onnxruntime")}  # the last runs it
 ENDINGS = f"a name that ends in {', '.join(EXTRAS)}"
@@ -34,7 +35,7 @@ UNKNOWN_SIZE = 224  # pixels of the trial image, where a model takes any
 TOLERANCE = {"float16": 0.05, "bfloat16": 0.2, "int8": 0.75}  # what rounding may cost, as a part of all outputs (RMS)
 TOLERANCE |= {"dynamic range": 0.75, "integer only": 0.75}
 FLOAT32 = 1e-3  # the same for all other types
-QUANTIZE = {"float16": False, "dynamic range": False, "int8": True, "integer only": True}  # which need calibration
+NEEDS_CALIBRATION = {"float16": False, "dynamic range": False, "int8": True, "integer only": True}  # by `quantize`
 
 # ---------------------------------------------------------------- rewriting the graph
 
@@ -83,10 +84,7 @@ def fuse(model: keras.Model) -> keras.Model:
             return _copy(layer)
         return FusedBatchNormalization.from_config(layer.get_config())
 
-    fused, copies = _clone(_checked(model), fuse, copy)
-    for layer, copied in copies:
-        _copy_state(layer, copied)
-    return fused
+    return _rewritten(_checked(model), copy)
 
 
 @keras.saving.register_keras_serializable("efficientnet_notebooks")
@@ -158,6 +156,14 @@ def _clone(model, rewrite, copy, call=None):
     return keras.models.clone_model(model, clone_function=replace, call_function=call), copies
 
 
+def _rewritten(model, copy):
+    """A copy of the graph, and of the models inside, of `copy(layer)` for each layer, with the weights as they are."""
+    copied, pairs = _clone(model, lambda inner: _rewritten(inner, copy), copy)
+    for layer, other in pairs:
+        _copy_state(layer, other)
+    return copied
+
+
 def _copy(layer, **changes):
     if isinstance(layer, layers.Lambda):  # its configuration holds the function as bytes, which Keras refuses to read
         options = dict(arguments=layer.arguments, output_shape=layer._output_shape, mask=layer.mask)
@@ -210,7 +216,7 @@ def save(
         else:
             _verify(trial, model, quantize, calibration)
         content = trial.read_bytes()
-    give_back()
+    release_memory()
     write_atomically(path, lambda file: file.write(content))
     return len(content)
 
@@ -223,10 +229,11 @@ def _settings(graph, ending, calibration, quantize):
     if calibration is not None:
         calibration, quantize = _calibration(calibration, graph, ending), quantize or "int8"
     if quantize is not None:
-        known = quantize in QUANTIZE and ending == ".tflite"
-        require(known, "quantize", quantize, f"{', '.join(QUANTIZE)}, of a .tflite")
-        needed = "images of the kind that it will see" if QUANTIZE[quantize] else f"None, for {quantize!r}"
-        require((calibration is not None) == QUANTIZE[quantize], "calibration", type(calibration).__name__, needed)
+        known = quantize in NEEDS_CALIBRATION and ending == ".tflite"
+        require(known, "quantize", quantize, f"{', '.join(NEEDS_CALIBRATION)}, of a .tflite")
+        needs = NEEDS_CALIBRATION[quantize]
+        allowed = "images of the kind that it will see" if needs else f"None, for {quantize!r}"
+        require((calibration is not None) == needs, "calibration", type(calibration).__name__, allowed)
     if ending != ".keras":
         _require_converter(graph, ending)
     return calibration, quantize
@@ -302,7 +309,10 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     weights become constants.
     """
     graph = _graph(model)
-    call = frozen(graph) if keras.backend.backend() == "tensorflow" else partial(graph, training=False)
+    if keras.backend.backend() == "tensorflow":
+        call = frozen(graph)
+    else:
+        call = partial(_rewritten(graph, _copy), training=False)
 
     def run(images):
         (outputs,) = keras.tree.flatten(call(keras.ops.convert_to_tensor(images)))
@@ -404,8 +414,7 @@ def _refusing(what):
     except (OSError, ImportError, MemoryError):
         raise
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{what}: {reason[:200]}") from error
+        raise ValueError(f"{what}: {first_line(error)[:200]}") from error
 
 
 def _checked(model):

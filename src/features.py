@@ -1,6 +1,6 @@
 """The frozen part of a network, computed once: for a head on its features, or to fine-tune the last blocks alone.
 
-    lower, upper = split(model, "block6d_add")    a fast function images -> maps, and the rest, a Keras model to train
+    lower, upper = cut(model, "block6d_add")      a fast function images -> maps, and the rest, a Keras model to train
     both = views(lower, images)                   the maps of all images and of their mirror images, computed once
     both[mirrored.astype(int), chosen]            those of a batch, as `recipe.epoch_order` draws it
 
@@ -16,7 +16,7 @@ from arguments import require
 from export import compiled, fold
 
 
-def split(model: keras.Model, layer: str) -> tuple[Callable[[np.ndarray], np.ndarray], keras.Model]:
+def cut(model: keras.Model, layer: str) -> tuple[Callable[[np.ndarray], np.ndarray], keras.Model]:
     """A network cut behind a layer, through whose output everything goes, into its frozen part and the rest.
 
     Returns a function, images (n, height, width, channels) -> maps (n, ...), which is folded, frozen, and does not

@@ -9,6 +9,10 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
+from arguments import require
+
+PATIENCE = 5  # seconds in which one that knocks must say who it is; a machine says it at once
+
 
 def strategy_of(args):
     """The tf.distribute strategy for what this process has: one device, several, or several machines.
@@ -42,6 +46,11 @@ def _with_other_machines(args):
         addresses, place = places(os.environ["TF_CONFIG"])
         if args.devices:
             raise ValueError(f"--devices is {args.devices}, but TF_CONFIG is set: a machine uses all that it has.")
+    for address in addresses:
+        host, _, port = str(address).rpartition(":")
+        fits = host and port.isdecimal() and 0 < int(port) < 2**16
+        require(fits, "the address of a machine", address, "host:port, with a port from 1 to 65535")
+    require(0 <= place < len(addresses), "the place of this machine", place, f"0 to {len(addresses) - 1}")
     print(f"joins {', '.join(addresses)} as number {place} and waits until all are there", flush=True)
     meet(addresses, place)
     return tf.distribute.MultiWorkerMirroredStrategy(resolver)
@@ -67,11 +76,16 @@ def meet(addresses, place):
     """
     host, port = addresses[0].rsplit(":", 1)
     if place == 0:
-        guests = {}
+        guests, expected = {}, {str(other).encode() for other in range(1, len(addresses))}
         with socket.create_server(("", int(port))) as server:
-            while len(guests) < len(addresses) - 1:
+            while len(guests) < len(expected):
                 guest, _ = server.accept()
-                if place_of_guest := guest.recv(8):  # a stranger, or one that was killed, says nothing
+                guest.settimeout(PATIENCE)
+                try:
+                    place_of_guest = guest.recv(8)
+                except OSError:  # it hung up, or it holds the line and says nothing
+                    continue
+                if place_of_guest in expected:  # else a stranger, or one that was killed
                     guests[place_of_guest] = guest  # one that came again counts once
         for guest in guests.values():
             with guest:

@@ -7,11 +7,14 @@ statistics measured anew. Each returns a copy or numbers; the network stays as i
     loose = of_batches(network)                         a copy whose batch norm uses the images at hand
 """
 
+import math
 from collections.abc import Callable
 
 import keras
 import numpy as np
 from keras import layers
+
+from arguments import require
 
 Rule = Callable[[str, keras.KerasTensor], keras.KerasTensor]
 
@@ -21,9 +24,11 @@ Rule = Callable[[str, keras.KerasTensor], keras.KerasTensor]
 def gates(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
     """The gates of every block with squeeze-and-excitation: a dict, name of the block -> (n, channels), 0 to 1.
 
-    images: (n, height, width, channels), pixels 0 to 255. `model` is one of `architecture.EfficientNet`.
+    images: (n, height, width, channels), pixels 0 to 255. `model` is one of `architecture.EfficientNet`; ValueError if
+    it has no gates, as the Lite ones.
     """
     outputs = {_block(layer): layer.output for layer in model.layers if layer.name.endswith("se_expand")}
+    require(outputs, "model", model.name, "a network with squeeze-and-excitation, as b0")
     found = keras.Model(model.input, outputs).predict(images, batch_size=100, verbose=0)
     return {block: found[block][:, 0, 0] for block in outputs}
 
@@ -82,11 +87,11 @@ def recalibrated(model: keras.Model, images: np.ndarray, batch: int = 100) -> ke
     norms = [layer for layer in observer.layers if isinstance(layer, _OfTheBatch)]
     stored = [value for norm in norms for value in norm.non_trainable_weights]  # a mean and a variance of each
     found = []
-    for part in np.array_split(images, -(-len(images) // batch)):  # nearly equal parts
+    for part in np.array_split(images, math.ceil(len(images) / batch)):  # nearly equal parts
         observer.predict_on_batch(part)
         found.append([keras.ops.convert_to_numpy(value) for value in stored])
-    for value, in_batches in zip(stored, zip(*found)):
-        value.assign(np.mean(in_batches, axis=0))
+    for i, value in enumerate(stored):
+        value.assign(np.mean([in_batch[i] for in_batch in found], axis=0))
     return with_weights_of(observer, keras.models.clone_model(model))
 
 

@@ -45,7 +45,7 @@ with native_log_off():
 from architecture import VARIANTS, EfficientNet, Scale, find_scale
 from arguments import require
 from atomic import locked, read_arrays, write_atomically, write_rows
-from command import ends_quietly
+from command import ends_quietly, first_line
 from datasets import cifar10, fashion_mnist
 from export import fuse
 from machines import refuse_differences, share, strategy_of
@@ -136,10 +136,10 @@ def settings_of(args):
 def scale_of(args, pixels):
     """The Scale of the network that `args` ask for; images have `pixels` unless they are resized."""
     scale = SMALL_ONES.get(args.variant) or find_scale(args.variant)
-    table = replace(scale.baseline, stochastic_depth=args.drop)
+    baseline = replace(scale.baseline, stochastic_depth=args.drop)
     width = scale.width if args.width is None else args.width
     depth = scale.depth if args.depth is None else args.depth
-    return Scale(width, depth, args.size or pixels, args.dropout, table)
+    return Scale(width, depth, args.size or pixels, args.dropout, baseline)
 
 
 def schedule_of(rate, batch, epochs, warmup, steps_per_epoch):
@@ -305,7 +305,7 @@ def begin(args):
             refuse_differences(strategy, settings_of(args), about["step"] if about else 0)
         trainer = Trainer(args, strategy)
     except (ValueError, OSError, tf.errors.OpError) as error:  # architecture and datasets say it in one line
-        raise Stop(str(error).splitlines()[0]) from error
+        raise Stop(first_line(error)) from error
     try:
         if about:
             trainer.restore(about, state)

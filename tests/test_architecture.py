@@ -292,6 +292,22 @@ def test_without_a_top():
     assert model.output.shape == (None, 7, 7, 1280) and paper.predictions is None
 
 
+def test_the_table_of_a_body_ends_with_its_top(capsys):
+    architecture.print_stages(plan("b0", include_top=False))
+    rows = capsys.readouterr().out.splitlines()
+    architecture.print_stages(plan("b0"))
+    whole = capsys.readouterr().out.splitlines()
+    assert len(rows) == len(whole)
+    different = [row for row, other in zip(rows, whole) if row != other]
+    assert all("Conv1x1" in row or "in all" in row or "total" in row.lower() for row in different), different
+
+
+def test_numbers_of_eight_bits_normalize_as_any_others():
+    narrow = dataclasses.replace(LITE, mean=(np.uint8(127),) * 3, std=(np.uint8(128),) * 3)
+    layer = EfficientNet(dataclasses.replace(SMALL, baseline=narrow)).get_layer("rescaling")
+    assert np.ravel(layer(np.zeros((1, 1, 1, 3), "float32"))) == pytest.approx(-127 / 128)
+
+
 def test_input_normalization():
     """Black and white pixels after the Rescaling layer: (x / 255 - mean) / std, and (x - 127) / 128 for Lite."""
     for baseline, mean, std in ((B0, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]), (LITE, 127 / 255, 128 / 255)):

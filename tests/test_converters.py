@@ -69,11 +69,11 @@ def test_memory_is_given_back_where_the_c_library_can_and_nothing_happens_elsewh
             self.malloc_trim = asked.append
 
     monkeypatch.setattr(converters.ctypes, "CDLL", Library)
-    converters.give_back()
+    converters.release_memory()
     assert asked == [0]
 
     def missing(name):
         raise error(name)
 
     monkeypatch.setattr(converters.ctypes, "CDLL", missing)
-    converters.give_back()
+    converters.release_memory()

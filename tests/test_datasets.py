@@ -323,6 +323,13 @@ def test_each_part_gets_some_of_a_class_that_shares_its_bursts(seed):
         assert set(labels[part]) == {0, 1}
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_groups_that_another_class_has_placed_are_counted_first(seed):
+    labels, groups = np.array([0, 0, 0, 1, 1, 1, 1]), [1, 2, 3, 1, 4, 5, 5]
+    for part in datasets.split(labels, groups, seed=seed):
+        assert set(labels[part]) == {0, 1}
+
+
 @pytest.mark.parametrize("count", [3, 4, 5, 6, 7])
 def test_each_part_gets_some_of_a_small_class(count):
     for part in datasets.split([0] * 50 + [1] * count):

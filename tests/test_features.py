@@ -20,7 +20,7 @@ CUT = "block5a_project_bn"
 
 
 def test_the_two_parts_make_the_whole(network):
-    lower, upper = features.split(network, CUT)
+    lower, upper = features.cut(network, CUT)
     both = features.views(lower, IMAGES, batch=3)
     assert both.shape[:2] == (2, len(IMAGES))
     assert_same(values(upper, both[0]), values(network))
@@ -35,7 +35,7 @@ def test_training_on_maps_is_training_the_whole_with_its_beginning_frozen(networ
         if isinstance(layer, layers.Dropout):
             layer.rate = 0.0
     before, labels = network.get_weights(), np.arange(len(IMAGES))
-    lower, upper = features.split(network, CUT)
+    lower, upper = features.cut(network, CUT)
     maps, trained = lower(IMAGES), []
     for model, inputs in ((network, IMAGES), (upper, maps)):
         network.set_weights(before)
@@ -49,7 +49,7 @@ def test_training_on_maps_is_training_the_whole_with_its_beginning_frozen(networ
 
 
 def test_a_frozen_part_does_not_follow_later_training(network):
-    lower, _ = features.split(network, CUT)
+    lower, _ = features.cut(network, CUT)
     before = lower(IMAGES)
     network.get_layer("stem_conv").set_weights([0 * w for w in network.get_layer("stem_conv").get_weights()])
     np.testing.assert_array_equal(lower(IMAGES), before)
@@ -67,5 +67,5 @@ def test_no_more_images_at_a_time_than_memory_holds():
 )
 def test_a_layer_that_does_not_cut_is_refused(network, layer, words):
     with pytest.raises(ValueError, match=words) as caught:
-        features.split(network, layer)
+        features.cut(network, layer)
     assert "\n" not in str(caught.value)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 from types import SimpleNamespace
@@ -157,15 +158,46 @@ def test_a_stranger_who_says_nothing_is_no_machine():
     address, left = free_address(), []
     first = threading.Thread(target=lambda: left.append(machines.meet([address, "b:1"], 0)), daemon=True)
     first.start()
-    for words in (b"", b"1"):
+    for words in (b"", b"GET / HT", b"7", b"1"):
         guest = at_the_door(address)
         assert not left
         guest.sendall(words)
-        if words:
+        if words == b"1":
             assert guest.recv(4) == b"come"
         guest.close()
         first.join(0.5)
     assert left == [None]
+
+
+def test_a_stranger_who_hangs_up_or_holds_the_line_keeps_nobody_out(monkeypatch):
+    monkeypatch.setattr(machines, "PATIENCE", 0.2)
+    address, left = free_address(), []
+    first = threading.Thread(target=lambda: left.append(machines.meet([address, "b:1"], 0)), daemon=True)
+    first.start()
+    hasty = at_the_door(address)
+    hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close resets the connection
+    hasty.close()
+    with at_the_door(address), at_the_door(address) as guest:  # the first of them says nothing
+        guest.sendall(b"1")
+        guest.settimeout(10)
+        assert guest.recv(4) == b"come"
+    first.join(5)
+    assert left == [None]
+
+
+@pytest.mark.parametrize(
+    ("workers", "place", "words"),
+    [
+        (["a", "b"], 0, "the address of a machine is 'a'; allowed: host:port"),
+        (["a:x", "b:1"], 0, "the address of a machine is 'a:x'; allowed: host:port"),
+        (["a:99999"], 0, "the address of a machine is 'a:99999'; allowed: host:port"),
+        (["a:1"], 3, "the place of this machine is 3; allowed: 0 to 0"),
+    ],
+)
+def test_addresses_and_places_that_cannot_be_are_refused_before_anybody_waits(workers, place, words, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", config("worker", place, worker=workers))
+    with pytest.raises(ValueError, match=words):
+        machines.strategy_of(SimpleNamespace(devices=1))
 
 
 def test_nobody_leaves_the_meeting_before_all_are_there():

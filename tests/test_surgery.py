@@ -47,6 +47,13 @@ def test_the_gates_are_those_of_the_formula(model):
         assert values.std(0).max() > 0.01
 
 
+def test_a_network_without_gates_is_refused_in_one_line():
+    model = EfficientNet("lite0", include_top=False)
+    with pytest.raises(ValueError, match="model is .*; allowed: a network with squeeze-and-excitation, as b0") as error:
+        surgery.gates(model, np.zeros((1, 224, 224, 3)))
+    assert "\n" not in str(error.value)
+
+
 def test_gates_of_one_are_no_gates(model):
     bare = EfficientNet(small(se_ratio=0), classes=5)
     for layer in bare.layers:

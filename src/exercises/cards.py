@@ -100,7 +100,7 @@ class Exercise:
         return [(self.edited(edits), message) for edits, message in rows]
 
     @property
-    def slips(self):
+    def unnamed_mistakes(self):
         """(source, message) of mistakes that no card names: each ✗ row within another right answer, where its text is
         still there, and the slips of `exercises.slips`.
         """
@@ -147,7 +147,7 @@ class Exercise:
     def wrong(self):
         """Of each mistake, and then of each slip that matters, what it gives in each case, and what to tell."""
         found = [(self.run(source), message) for source, message in self.mistakes]
-        for source, message in self.slips:
+        for source, message in self.unnamed_mistakes:
             results = self.run(source)
             if not any(same_results(results, right) for right in self.right):
                 found.append((results, message))

@@ -10,8 +10,8 @@ from export import tensorflow_module
 from recipe import progress
 
 
-def compiled(function, *shapes, low=-2, high=2):
-    """Compiles `function` of tensors of these shapes; returns a function without arguments that runs it once."""
+def call_on_noise(function, *shapes, low=-2, high=2):
+    """Compiles `function` of tensors of these shapes; returns a call without arguments that runs it on noise."""
     tf = tensorflow_module()
     inputs = [tf.random.uniform(shape, low, high) for shape in shapes]
     call = tf.function(function, autograph=False).get_concrete_function(*inputs)
@@ -70,7 +70,7 @@ def machine():
     def copy():
         list(pool.map(np.copyto, target, source))  # numpy lets go of the interpreter, so the cores do copy at once
 
-    return [compiled(tf.matmul, (n, n), (n, n)), copy], [n**3, 2 * big.nbytes]
+    return [call_on_noise(tf.matmul, (n, n), (n, n)), copy], [n**3, 2 * big.nbytes]
 
 
 def speeds(times, work):

@@ -27,7 +27,7 @@ import numpy as np
 from keras import layers
 
 from architecture import B0, VARIANTS, EfficientNet
-from experiments.clock import compiled, machine, speeds, summary, take_turns
+from experiments.clock import call_on_noise, machine, speeds, summary, take_turns
 from experiments.table import MEASURED, fill_at_once
 from export import tensorflow_module
 
@@ -103,7 +103,8 @@ def unique_layers(model):
             part = layer.name.split("_se_")[-1] if kind == "se" else ""
             sizes = ["x".join(map(str, shape)) for shape in (input_shapes(layer)[0], layer.output.shape[1:])]
             key = (kind, part, *sizes, kernel, stride)
-            found[key] = (layer, found.get(key, (layer, 0))[1] + 1)
+            _, count = found.get(key, (layer, 0))
+            found[key] = layer, count + 1
     return found
 
 
@@ -132,14 +133,15 @@ def network_points(points=POINTS):
     for name, batch in points:
         model = models[name]
         row = dict(model=name, batch=batch, resolution=model.input_shape[1]) | costs(model)
-        yield row, compiled(partial(_call, model), (batch, *model.input_shape[1:]), low=0, high=255)
+        yield row, call_on_noise(partial(_call, model), (batch, *model.input_shape[1:]), low=0, high=255)
 
 
 def layer_points(model, batches=BATCHES):
     """Each different layer of an EfficientNet."""
     for batch in batches:
         for key, (layer, count) in unique_layers(model).items():
-            yield dict(zip(LAYER, key)) | dict(batch=batch, count=count) | work_of(layer, batch), on_noise(layer, batch)
+            row = dict(zip(LAYER, key)) | dict(batch=batch, count=count)
+            yield row | work_of(layer, batch), on_noise(layer, batch)
 
 
 def convolution_points(batches=BATCHES, maps=MAPS):
@@ -160,7 +162,7 @@ def work_of(layer, batch):
 
 def on_noise(layer, batch):
     """A call that runs a layer on random maps."""
-    return compiled(partial(_call, layer), *[(batch, *shape) for shape in input_shapes(layer)])
+    return call_on_noise(partial(_call, layer), *[(batch, *shape) for shape in input_shapes(layer)])
 
 
 def _call(layer, *x):
@@ -174,7 +176,7 @@ def measure(networks, b0_layers, convolutions, rounds=ROUNDS):
     """Times all points in turns. Returns the rows of the three tables, lists of dicts, by the names of the tables."""
     tables = dict(zip(TABLES, (list(networks), list(b0_layers), list(convolutions))))
     calls, work = machine()
-    calls.append(compiled(lambda x: x, (1, 1, 1, 1)))
+    calls.append(call_on_noise(lambda x: x, (1, 1, 1, 1)))
     for points in tables.values():
         calls += [call for _, call in points]
     times = take_turns(calls, rounds, SPAN, f"{len(calls)} points")

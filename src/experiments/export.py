@@ -23,7 +23,6 @@ Protocol, written before the first row
 To renew the table, delete it. Needs the packages of requirements-extras.txt; without openvino its rows are missing.
 """
 
-import sys
 import tempfile
 from functools import partial
 from importlib.metadata import version
@@ -171,7 +170,7 @@ def runners(model):
         for name, (ending, quantize) in FILES.items():
             path = folder / f"{name}{ending}"
             try:
-                size = export.save(folded, path, few if export.QUANTIZE.get(quantize) else None, quantize)
+                size = export.save(folded, path, few if export.NEEDS_CALIBRATION.get(quantize) else None, quantize)
             except ValueError as error:  # it answers otherwise
                 print(f"no row of {model.name} as {name}: {error}", flush=True)
             else:
@@ -223,10 +222,12 @@ def measure(images=None, rounds=ROUNDS, networks=NETWORKS):
         for batch in BATCHES:
             some = np.resize(x, (batch, *x.shape[1:]))  # the photos again and again
             times = take_turns([*peak, *[partial(run, some) for run, _ in found.values()]], rounds, SPAN, network)
-            for (name, (run, size)), seconds in zip(found.items(), times[2:]):
+            of_machine, of_formats = times[: len(peak)], dict(zip(found, times[len(peak) :]))
+            for name, seconds in of_formats.items():
+                run, size = found[name]
                 row = dict(network=network, batch=batch, format=name, file_bytes=size) | agreement(run(x), expected)
-                row |= answers.get(name, {}) | summary(seconds) | ratios(seconds, times[2])
-                rows.append(row | speeds(times[:2], work) | versions)
+                row |= answers.get(name, {}) | summary(seconds) | ratios(seconds, of_formats["Keras"])
+                rows.append(row | speeds(of_machine, work) | versions)
     return rows
 
 
@@ -237,10 +238,10 @@ def agreement(found, expected):
 
 
 def main(quick=False):
-    """Fills the table, in one run. Ends with a line if a runtime is missing."""
+    """Fills the table, in one run. Raises RuntimeError, in one line, if a runtime is missing."""
     for ending in export.EXTRAS:
         if line := export.missing(ending):
-            sys.exit(line)
+            raise RuntimeError(line)
     if not find_spec("openvino"):
         print("openvino is not installed, so its rows are left out; pip install openvino", flush=True)
     if quick:

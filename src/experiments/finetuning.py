@@ -31,10 +31,10 @@ import numpy as np
 from keras import layers
 
 from datasets import cifar10, enlarge, measured
-from experiments.loop import compile_for, in_parts, restart, train
+from experiments.loop import compile_for, in_parts, mirror_and_shift, restart, train
 from experiments.table import fill, written
 from export import compiled, fold, fuse
-from recipe import mirror, schedule, shift
+from recipe import schedule
 from surgery import recalibrated
 from weights import pretrained
 
@@ -129,13 +129,11 @@ def run(resolution, unfrozen, norm, augmented, optimizer, epochs, rate, seed, fu
     model, weights = classifier(resolution, unfrozen, norm, optimizer, epochs, rate, len(y) // BATCH)
     restart(model, [*weights, *trained_head])
     if unfrozen != "head":
-        offsets, most = np.random.default_rng([seed, 1]), resolution // 8
+        random = np.random.default_rng([seed, 1])
 
         def pick(chosen, mirrored):
-            if augmented == "no":
-                return enlarge(x[chosen], resolution)
-            drawn = offsets.integers(-most, most, (len(chosen), 2), endpoint=True)
-            return shift(mirror(enlarge(x[chosen], resolution), mirrored), drawn)
+            enlarged = enlarge(x[chosen], resolution)
+            return enlarged if augmented == "no" else mirror_and_shift(enlarged, mirrored, random)
 
         label = f"{resolution} px, {unfrozen}, norm {norm}, augmented {augmented}, {optimizer}, seed {seed}"
         validation = enlarge(x_validation, resolution), y_validation

@@ -1,20 +1,21 @@
 """The one training loop of the experiments, from a compiled model to curves."""
 
+import math
 import time
 
 import keras
 import numpy as np
 
 from experiments.table import written
-from recipe import epoch_order, mirror, progress
+from recipe import epoch_order, mirror, progress, shift
 
 
-def train(model, pick, labels, test, epochs, seed, batch, label):
-    """Trains a compiled classifier and tests it after each epoch. Returns a dict: two curves in %, and seconds.
+def train(model, pick, labels, unseen, epochs, seed, batch, label):
+    """Trains a compiled classifier and tries it after each epoch. Returns a dict: two curves in %, and seconds.
 
     pick(chosen, mirrored) makes the model's input from positions (batch,) in `labels` and from which of them are to be
-    mirrored, (batch,); it may augment further. test: (images or features, labels). Batches that are not full are left
-    out. The order of images, the mirroring and dropout depend on `seed` alone.
+    mirrored, (batch,); it may augment further. unseen: (images or features, labels), of the validation or the test set.
+    Batches that are not full are left out. The order of images, the mirroring and dropout depend on `seed` alone.
     """
     seed_dropout(model, seed)
     start, curve, train_curve = time.perf_counter(), [], []
@@ -28,7 +29,7 @@ def train(model, pick, labels, test, epochs, seed, batch, label):
             if step % 20 == 0:
                 progress(f"{label}  epoch {epoch + 1}/{epochs}", start, (epoch + (step + 1) / len(order)) / epochs)
         train_curve.append(100 * float(np.mean(right)))
-        curve.append(100 * float(np.mean(guess(model, test[0]) == test[1])))
+        curve.append(100 * float(np.mean(guess(model, unseen[0]) == unseen[1])))
         progress(f"{label}  epoch {epoch + 1}/{epochs}  top-1 {curve[-1]:.2f} %", start, (epoch + 1) / epochs)
     return dict(curve=curve, train_curve=train_curve, seconds=time.perf_counter() - start)
 
@@ -36,6 +37,13 @@ def train(model, pick, labels, test, epochs, seed, batch, label):
 def images_of(x):
     """The `pick` of `train` for images (n, height, width, channels): the chosen ones, mirrored where it says so."""
     return lambda chosen, mirrored: mirror(x[chosen], mirrored)
+
+
+def mirror_and_shift(images, mirrored, random):
+    """Square images (n, size, size, channels), some mirrored, all shifted by up to an eighth of their side."""
+    most = images.shape[1] // 8
+    offsets = random.integers(-most, most, (len(images), 2), endpoint=True)
+    return shift(mirror(images, mirrored), offsets)
 
 
 def measures(found):
@@ -55,7 +63,7 @@ def guess(model, x):
 
 def in_parts(run, x, most):
     """Outputs of `run` for many images, which it gets in equal parts of at most `most`: an array (n, ...)."""
-    return np.concatenate([run(part) for part in np.array_split(x, -(-len(x) // most))])
+    return np.concatenate([run(part) for part in np.array_split(x, math.ceil(len(x) / most))])
 
 
 def shrink(x, size):

@@ -32,11 +32,11 @@ import numpy as np
 
 from architecture import EfficientNet, Scale, Stage, plan
 from datasets import cifar10, measured
-from experiments.loop import compile_for, guess, restart, shrink, train
+from experiments.loop import compile_for, guess, mirror_and_shift, restart, shrink, train
 from experiments.table import fill, written
 from export import fuse
 from mini import mini
-from recipe import mirror, schedule, sgd, shift
+from recipe import schedule, sgd
 
 STAGES = (
     Stage(expand=4, kernel=3, stride=2, filters=16, repeats=5),
@@ -84,11 +84,10 @@ def run(shape, multiple, epochs, rate, seed, full=True):
     model = model_of(shape, multiple, rate, epochs, len(y) // BATCH)
     keras.utils.set_random_seed(seed)
     restart(model, EfficientNet(scale, classes=10).get_weights())
-    offsets, most = np.random.default_rng([seed, 1]), scale.resolution // 8
+    random = np.random.default_rng([seed, 1])
 
     def pick(chosen, mirrored):
-        drawn = offsets.integers(-most, most, (len(chosen), 2), endpoint=True)
-        return shift(mirror(x[chosen], mirrored), drawn)
+        return mirror_and_shift(x[chosen], mirrored, random)
 
     found = train(model, pick, y, validation, epochs, seed, BATCH, f"{shape} {multiple}x, rate {rate}, seed {seed}")
     return dict(

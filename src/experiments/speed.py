@@ -33,9 +33,9 @@ import numpy as np
 
 import export
 from architecture import EfficientNet, Scale, plan
-from experiments.clock import compiled, ratios, take_turns
+from experiments.clock import call_on_noise, ratios, take_turns
 from experiments.table import fill_at_once
-from features import split, views
+from features import cut, views
 from recipe import epoch_order
 
 FAMILY = [f"b{i}" for i in range(8)]
@@ -97,7 +97,7 @@ def building(names, rounds):
 def inference(batch, rounds):
     """Folded and frozen, and every file that runs here, against a `tf.function`."""
     model, images = as_if_trained(of_keras("b0")), pixels(batch, 224)
-    peer, rows = compiled(lambda x: model(x, training=False), images.shape, low=0, high=255), []
+    peer, rows = call_on_noise(lambda x: model(x, training=False), images.shape, low=0, high=255), []
     with tempfile.TemporaryDirectory() as folder:
         for name, run in runners(Path(folder), batch).items():
             of_files = 3 if batch == 1 else 1
@@ -141,7 +141,7 @@ def head(images, rounds):
     body.trainable = False
     dense = keras.layers.Dense(10, activation="softmax")
     whole = keras.Model(body.input, dense(keras.layers.GlobalAveragePooling2D(name="pool")(body.output)))
-    lower, upper = split(whole, "pool")
+    lower, upper = cut(whole, "pool")
     for model in (whole, upper):
         model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
 
@@ -165,17 +165,17 @@ def last_blocks(images, rounds):
     for layer in whole.layers:
         norm = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = names.index(layer.name) > names.index("block5c_add") and not norm
-    lower, upper = split(whole, "block5c_add")
+    lower, upper = cut(whole, "block5c_add")
     upper = export.fuse(upper)
     for model in (whole, upper):
         model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
 
+    maps, share = views(lower, x)[0], max(1, images // SHARED)
+
     def ours():
-        part = max(1, images // SHARED)  # of the maps, which all epochs share
-        views(lower, x[:part])
+        views(lower, x[:share])  # an epoch's share of the time that the maps take, which SHARED epochs use
         upper.fit(maps, y, batch_size=32, verbose=0)
 
-    maps = views(lower, x)[0]
     return row("last blocks, an epoch", 2, lambda: whole.fit(x, y, batch_size=32, verbose=0), ours, rounds)
 
 
@@ -186,7 +186,8 @@ def images_per_second(folder, *options):
     """What `train.py` reports of a short run. `options`: a text of them for each process."""
     command = [sys.executable, str(TRAIN), *"cifar10 --batch 128 --epochs 2 --every 5 --out".split(), folder]
     started = [subprocess.Popen([*command, *more.split()], stdout=subprocess.DEVNULL) for more in options]
-    if any([process.wait() for process in started]):
+    statuses = [process.wait() for process in started]  # of all: none may go on into a folder that is gone
+    if any(statuses):
         raise RuntimeError(f"train.py {options} failed")
     return json.loads((Path(folder) / "result.json").read_text(encoding="utf-8"))["images_per_second"]
 

@@ -75,7 +75,9 @@ def draw_sum(before, correction, after, title):
         ax.text(left + PICTURE + SIGN / 2, BOTTOM + PICTURE / 2, sign, size=34, ha="center", va="center")
         left += PICTURE + SIGN
     bar = canvas.axes_in_inches(fig, left - SIGN + 0.2, BOTTOM, BAR, PICTURE)
-    fig.colorbar(shown, cax=bar).outline.set_visible(False)
+    scale = fig.colorbar(shown, cax=bar)
+    scale.outline.set_visible(False)
+    scale.ax.tick_params(labelsize=16)
     return fig
 
 

@@ -31,12 +31,12 @@ def draw_convolutions(convs, title):
     fig, ax = canvas.new(width, TOP + height + BOTTOM + 0.7)
     ax.text(MARGIN, TOP + height + BOTTOM + 0.35, title, **canvas.HEADLINE | dict(size=24))
     middle = BOTTOM + height / 2
-    for i, (title, conv) in enumerate(convs.items()):
-        left = MARGIN + i * (panel + ROOM)
-        ax.text(left + panel / 2, TOP / 2 + BOTTOM + height, title, **canvas.CAPTION | dict(size=22, va="center"))
-        _draw_panel(ax, left, middle, conv, CONVOLUTIONS[title])
+    for i, (kind, conv) in enumerate(convs.items()):
+        left, colour = MARGIN + i * (panel + ROOM), CONVOLUTIONS[kind]
+        ax.text(left + panel / 2, TOP / 2 + BOTTOM + height, kind, **canvas.CAPTION | dict(size=22, va="center"))
+        _draw_panel(ax, left, middle, conv, colour)
         jobs = [job for job, done in (("looks around", conv.kernel > 1), ("mixes", not conv.depthwise)) if done]
-        ax.text(left + panel / 2, 0.62, " and ".join(jobs), ha="center", size=20, color=CONVOLUTIONS[title])
+        ax.text(left + panel / 2, 0.62, " and ".join(jobs), ha="center", size=20, color=colour)
         inputs = conv.kernel**2 * (1 if conv.depthwise else conv.inputs)
         counted = f"{inputs} MACs an output, {inputs * conv.filters} for all {conv.filters}"
         ax.text(left + panel / 2, 0.2, counted, ha="center", size=18)
@@ -146,7 +146,8 @@ def draw_filters(inputs, kernels, outputs, titles, headline):
         axes[0, column].set_title(title, size=16, weight="normal", loc="center", pad=8)
         for (row, at), value in np.ndenumerate(kernels[column]):
             look = dict(ha="center", va="center", size=15, color="w" if abs(value) > 0.6 * largest else "k")
-            axes[1, column].text(at, row, f"{round(float(value), 1) + 0:.1f}".replace("-", "−"), **look)
+            text = f"{float(value):z.1f}".replace("-", "−")  # z: no minus before a zero
+            axes[1, column].text(at, row, text, **look)
     for row, name in enumerate(("channel in", "3 × 3 kernel", "channel out")):
         axes[row, 0].set_ylabel(name, size=16)
     write_headline_above(fig, headline, size=18)
@@ -167,8 +168,8 @@ def draw_rivals(block, title):
     ax.text(0.3, 5.25, title, **canvas.HEADLINE)
     convs = dict(expand=block.expand, depthwise=block.depthwise, project=block.project)
     narrow, above, below, places = block.expand.inputs, 3.5, 1.1, (0.85, 4.4, 8.1, 11.9)
-    for y, title in ((above, "MBConv"), (below, "its plain rival")):
-        ax.text(0.3, y + 0.98, title, **canvas.CAPTION | dict(size=19, ha="left", va="center"))
+    for y, row in ((above, "MBConv"), (below, "its plain rival")):
+        ax.text(0.3, y + 0.98, row, **canvas.CAPTION | dict(size=19, ha="left", va="center"))
         _draw_thick(ax, places[0], y, narrow, COLORS["feature"])
     before = narrow
     for start, end, (role, conv) in zip(places, places[1:], convs.items()):

@@ -29,7 +29,8 @@ def draw_desk(image, before, gates, title):
     canvas.picture(fig, EDGE, (height - TITLE - PHOTO) / 2, PHOTO, PHOTO, image)
     rows = {"before": before_at + CELL / 2, "gate": fader_at + FADER / 2, "after": after_at + CELL / 2}
     for name, middle in rows.items():
-        style = canvas.CAPTION | dict(ha="right", va="center", color=COLORS["se"] if name == "gate" else COLORS["ink"])
+        style = canvas.CAPTION | dict(ha="right", va="center", size=18)
+        style |= dict(color=COLORS["se"] if name == "gate" else COLORS["ink"])
         ax.text(left - 0.25, middle, name, **style)
     for i in range(count):
         x, channel = left + i * (CELL + SPACE), before[..., i]
@@ -48,7 +49,7 @@ def _fader(ax, x, bottom, gate):
         y = bottom + 0.3 + share * room
         ax.plot([x - 0.14, x + 0.14], [y, y], color=COLORS["line"], marker="", lw=1.2, zorder=1)
     canvas.box(ax, x - 0.24, bottom + 0.3 + gate * room - 0.07, 0.48, 0.14, COLORS["se"], zorder=3)
-    ax.text(x, bottom, f"{gate:.2f}", ha="center", va="center", size=14)
+    ax.text(x, bottom, f"{gate:.2f}", ha="center", va="center", size=18)
 
 
 def draw_rows(photos, names, gates, mean, title):
@@ -62,24 +63,23 @@ def draw_rows(photos, names, gates, mean, title):
     fig, ax = canvas.new(left + long + 2.0, height)
     ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
     caption, key = canvas.CAPTION | dict(size=17), dict(size=16, weight="bold", va="center")
-    for i, values in enumerate([mean, *(gates - mean)]):
-        bottom = height - TITLE - (i + 1) * (side + 0.08)
-        if i == 0:
-            name = caption | dict(ha="right", color=COLORS["se"])
-            ax.text(left - 0.2, bottom + side / 2, "mean gate", va="center", **name)
-            canvas.line(ax, [(left, bottom + side), (left + long, bottom + side)], COLORS["line"], lw=1.5)
-            step = long / len(mean)
-            for c, gate in enumerate(mean):
-                canvas.box(ax, left + c * step, bottom, step, side * gate, COLORS["se"])
-            ax.text(left + long + 0.2, bottom + side, "1", **key)
-            ax.text(left + long + 0.2, bottom + 0.06, "0", **key)
-            continue
-        canvas.picture(fig, EDGE, bottom, side, side, photos[i - 1])
-        ax.text(left - 0.2, bottom + side / 2, names[i - 1], size=16, va="center", ha="right")
-        canvas.picture(fig, left, bottom, long, side, values[None], cmap=SIGNED, vmin=-0.25, vmax=0.25)
-    first = height - TITLE - 2 * (side + 0.08) + side / 2 - 0.1  # near the middle of the first photo's row
-    ax.text(left + long + 0.2, first, "red: +0.25", **key | dict(color=SIGNED(1.0)))
-    ax.text(left + long + 0.2, first - 0.34, "blue: −0.25", **key | dict(color=SIGNED(0.0)))
+    row, right = side + 0.08, left + long + 0.2
+    bottom = height - TITLE - row
+    mean_name = caption | dict(ha="right", color=COLORS["se"])
+    ax.text(left - 0.2, bottom + side / 2, "mean gate", va="center", **mean_name)
+    canvas.line(ax, [(left, bottom + side), (left + long, bottom + side)], COLORS["line"], lw=1.5)
+    step = long / len(mean)
+    for c, gate in enumerate(mean):
+        canvas.box(ax, left + c * step, bottom, step, side * gate, COLORS["se"])
+    ax.text(right, bottom + side, "1", **key)
+    ax.text(right, bottom + 0.06, "0", **key)
+    ax.text(right, bottom - row + side / 2 - 0.1, "red: +0.25", **key | dict(color=SIGNED(1.0)))
+    ax.text(right, bottom - row + side / 2 - 0.44, "blue: −0.25", **key | dict(color=SIGNED(0.0)))
+    for i, (photo, name, added) in enumerate(zip(photos, names, gates - mean), start=2):
+        bottom = height - TITLE - i * row
+        canvas.picture(fig, EDGE, bottom, side, side, photo)
+        ax.text(left - 0.2, bottom + side / 2, name, size=16, va="center", ha="right")
+        canvas.picture(fig, left, bottom, long, side, added[None], cmap=SIGNED, vmin=-0.25, vmax=0.25)
     ax.text(left + long / 2, 0.35, "channels, from the quietest to the loudest", **caption)
     return fig
 

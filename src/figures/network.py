@@ -99,8 +99,8 @@ def _length(size, channels):
     return thick + canvas.LEAN * side
 
 
-def _top(size):
-    """How far the slab of a feature map reaches over the axis, and below it."""
+def _half_height(size):
+    """How far the slab of a feature map reaches over the axis, and as far below it."""
     side, _ = _face(size, 1)
     return side * (1 + canvas.RISE) / 2
 
@@ -109,7 +109,7 @@ def _draw_map(ax, x, shape, role):
     """Draws the slab of a feature map, (resolution, channels), with its left end at `x`; returns its length."""
     length, (side, thick) = _length(*shape), _face(*shape)
     canvas.slab(ax, x + canvas.LEAN * side / 2, AXIS, side, thick, COLORS[role])
-    ax.text(x + length / 2, AXIS - _top(shape[0]) - 0.13, _text(shape), ha="center", va="top", size=13)
+    ax.text(x + length / 2, AXIS - _half_height(shape[0]) - 0.13, _text(shape), ha="center", va="top", size=13)
     return length
 
 
@@ -145,7 +145,7 @@ def _draw_skip(ax, block, start, end, maps):
         colour, text = COLORS["skip"], "skip connection"
         canvas.line(ax, [(end + 0.08, AXIS), (plus - canvas.NODE, AXIS)], COLORS["ink"], canvas.THIN_LINE)
         canvas.arrow(ax, [(plus + canvas.NODE, AXIS), (plus + 0.5, AXIS)], COLORS["ink"], canvas.THIN_LINE)
-        above = AXIS + _top(maps[0][0]) + 0.08
+        above = AXIS + _half_height(maps[0][0]) + 0.08
         canvas.arrow(ax, [(leave, above), (leave, SKIP), (plus, SKIP), (plus, AXIS + canvas.NODE + 0.02)], colour)
         canvas.node(ax, plus, AXIS, "+", colour)
         if block.drop_rate:
@@ -405,7 +405,7 @@ def draw_costs(network, title):
         totals = [sum(parts.values()) for parts in rows]
         for y, (parts, total) in enumerate(zip(rows, totals)):
             draw_bar(lower, y, parts, KINDS)
-            lower.text(total + 0.02 * max(totals), y, f"{total:.1f} %", va="center", size=15)
+            lower.text(total + 0.02 * max(totals), y, f"{total:.1f} %", va="center", size=16)
         lower.set(xlim=(0, 1.3 * max(totals)))
         lower.set_xlabel("share of all (%)", size=15)
         lower.tick_params(labelsize=15)

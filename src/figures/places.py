@@ -122,7 +122,7 @@ def _write_numbers(ax, values, ink, size):
     """Writes each value in its place; `ink` is a function of the value."""
     for place, value in np.ndenumerate(values):
         x, y, width, height = _box(ax, place, values.shape)
-        text = f"{round(float(value), 1) + 0:.1f}".replace("-", "−")
+        text = f"{float(value):z.1f}".replace("-", "−")  # z: no minus before a zero
         ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", size=size, color=ink(value))
 
 

@@ -41,20 +41,20 @@ def draw_steps(network, first, classes, title):
     opened = [*(conv for block in network.blocks[place:] for conv in block.convs), network.top]
     head = (network.top.filters + 1) * len(classes)
     both = head + sum(conv.weights for conv in opened)
-    none, last = [], [*names[place:], "top"]  # what learns of the body
-    rows = [
-        ("1  Borrow", "from a million photos", none, FROZEN, 1000, ["tiger cat", "espresso"]),
-        ("2  New head", f"{head:,} weights learn", none, TRAINED, len(classes), classes),
-        (f"3  Open block {first}", f"{both:,} weights learn", last, TRAINED, len(classes), classes),
+    opened_names = [*names[place:], "top"]
+    rows = [  # name, facts, which parts of the body learn, the head's colour, its outputs, two of their names
+        ("1  Borrow", "from a million photos", [], FROZEN, 1000, ["tiger cat", "espresso"]),
+        ("2  New head", f"{head:,} weights learn", [], TRAINED, len(classes), classes[:2]),
+        (f"3  Open block {first}", f"{both:,} weights learn", opened_names, TRAINED, len(classes), classes[:2]),
     ]
     fig, ax = canvas.new(12.6, 6.7)
     ax.text(0.3, 6.35, title, **canvas.HEADLINE)
-    for i, (name, facts, learning, colour, outputs, names) in enumerate(rows):
+    for i, (name, facts, learning, colour, outputs, examples) in enumerate(rows):
         _draw_network(ax, 4.35 - 2.05 * i, network, learning, colour, name, facts)
         ax.text(TEXTS, 5.2 - 2.05 * i, f"{outputs:,} names", size=16, weight="bold", va="center")
-        examples = [textwrap.shorten(example, 13, placeholder="…") for example in names[:2]]
+        shortened = [textwrap.shorten(example, 13, placeholder="…") for example in examples]
         look = dict(size=15.5, color=COLORS["muted"], va="top", linespacing=1.2)
-        ax.text(TEXTS, 5.0 - 2.05 * i, ",\n".join(examples) + ", …", **look)
+        ax.text(TEXTS, 5.0 - 2.05 * i, ",\n".join(shortened) + ", …", **look)
     return fig
 
 
@@ -140,17 +140,15 @@ def draw_transfer(top1, title):
         if not means:
             continue
         lead = dict(lw=4, zorder=4) if regime == "frozen" else dict(zorder=3)
-        ax.plot(list(means), list(means.values()), color=colour, marker="o", ms=9, **lead)
+        ax.plot(list(means), list(means.values()), color=colour, marker="o", ms=9, label=name, **lead)
         for pixels, mean in means.items():
             values = top1[regime, pixels]
             ax.plot([pixels] * len(values), values, ls="None", marker=".", ms=5, color=colour, alpha=0.6, zorder=2)
             if regime == "frozen":
-                place, side = ((-4, -17), "right") if pixels == sizes[-1] else ((8, -16), "left")
-                look = dict(textcoords="offset points", ha=side, va="center", color=colour, weight="bold", size=18)
+                place, side = ((-4, -17), "right") if pixels == sizes[-1] else ((11, -8), "left")
+                look = dict(textcoords="offset points", ha=side, va="center", color=colour, weight="bold", size=16)
                 ax.annotate(f"{mean:.0f}", (pixels, mean), place, **look)
         ends[name] = (pixels, mean, colour)
-    ax.axhline(10, color=COLORS["muted"], ls=":", lw=1.4, marker="", zorder=1)
-    ax.text(30, 11, "chance", color=COLORS["muted"], va="bottom", size=13)
     ax.set(xscale="log", xlim=(28, 250), ylim=(0, 100))
     ax.set_xlabel("image size (pixels)", size=14)
     ax.set_ylabel("test top-1 (%)", size=14)
@@ -158,7 +156,10 @@ def draw_transfer(top1, title):
     ax.xaxis.set_minor_locator(NullLocator())
     write_headline(ax, title)
     fig.draw_without_rendering()  # the layout is final
-    label_ends(ax, ends)
+    if not label_ends(ax, ends):
+        ax.legend(loc="lower right")
+    ax.axhline(10, color=COLORS["muted"], ls=":", lw=1.4, marker="", zorder=1)
+    ax.text(50, 10, "chance", color=COLORS["muted"], va="bottom", size=13)
     return fig
 
 

@@ -52,7 +52,7 @@ def test_a_mistake_is_known_as_itself_and_as_nothing_else(entry):
 
 def test_a_slip_of_the_hand_is_named(entry):
     missing_return = entry.solution.replace("    return ", "    result = ")
-    for source, _ in [*entry.slips, (missing_return, "")]:
+    for source, _ in [*entry.unnamed_mistakes, (missing_return, "")]:
         right, line = verdict(entry.number, define(source, entry.name))
         assert right or re.search(r"[:?] .+[.?]$", line.split(" gave ")[-1]), line
         assert "\n" not in line and len(line) < 400

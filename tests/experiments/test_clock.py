@@ -31,7 +31,7 @@ def test_ratios_are_to_the_reference_of_the_same_round():
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(RuntimeError, match="jax; allowed: tensorflow"):
-        clock.compiled(lambda x: x, (1,))
+        clock.call_on_noise(lambda x: x, (1,))
 
 
 def test_a_slow_call_is_not_repeated_and_a_fast_one_fills_its_span():

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgba
+from matplotlib.text import Annotation
 
 from architecture import plan
 from datasets import measured
@@ -67,12 +68,12 @@ def test_the_study_draws_means_and_seeds_and_names_what_learns():
     top1 = {("frozen", 224): [80.0, 90.0], ("frozen", 32): [40.0, 50.0], ("fine-tuned, batch norm trained", 32): [10.0]}
     fig = transfer.draw_transfer(top1, "Found")
     (ax,) = fig.axes
-    lines = [line for line in ax.lines if line.get_marker() != "."]
+    lines = [line for line in ax.lines if line.get_marker() == "o"]
     assert [line.get_xydata().tolist() for line in lines] == [[[32, 45], [224, 85]], [[32, 10]]]
     assert to_hex(lines[0].get_color()) == to_hex(transfer.REGIMES["frozen"][0])
     dots = [line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "."]
     assert dots == [[40, 50], [80, 90], [10]]
-    ends = {text.get_text(): text.xy for text in ax.texts}
+    ends = {text.get_text(): text.xy for text in ax.texts if isinstance(text, Annotation)}
     means = {"45": (32, 45), "85": (224, 85)}
     assert ends == {"head only": (224, 85), "all layers, norm trained": (32, 10)} | means
     assert headline(fig) == "Found"

@@ -197,7 +197,7 @@ def test_a_stranger_who_hangs_up_or_holds_the_line_keeps_nobody_out(monkeypatch)
 def test_addresses_and_places_that_cannot_be_are_refused_before_anybody_waits(workers, place, words, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config("worker", place, worker=workers))
     with pytest.raises(ValueError, match=words):
-        machines.strategy_of(SimpleNamespace(devices=1))
+        machines.strategy_of(SimpleNamespace(devices=None, workers=None, index=None))
 
 
 def test_nobody_leaves_the_meeting_before_all_are_there():

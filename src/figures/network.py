@@ -205,19 +205,22 @@ def draw_network(variants, title=None):
 def _draw_side_by_side(networks, title):
     unit, centres = fit_stacks(networks.values(), WIDTH)
     tallest = max(_tallest(network) for network in networks.values()) * unit
-    letters, first = 14 if len(networks) < 5 else 12, None
-    fig, ax = canvas.new(WIDTH, tallest + (3.39 if title else 2.79))
+    roomy, first = len(networks) < 5, None
+    letters, texts = (14, 2.0) if roomy else (12, 1.76)  # points, and how high the captions and facts stand
+    fig, ax = canvas.new(WIDTH, texts + tallest + (1.39 if title else 0.79))
     if title:
-        ax.text(0.2, tallest + 3.04, title, **canvas.HEADLINE)
+        ax.text(0.2, texts + tallest + 1.04, title, **canvas.HEADLINE)
     for (caption, network), centre in zip(networks.items(), centres):
-        draw_stack(ax, network, centre, 2.47 + tallest / 2, unit)
-        ax.text(centre, 1.95, caption, **canvas.CAPTION)
+        draw_stack(ax, network, centre, texts + 0.47 + tallest / 2, unit)
+        ax.text(centre, texts - 0.05, caption, **canvas.CAPTION)
         pixels, blocks, params = facts(network)
         dials = [pixels, blocks, f"{network.top.filters:,} channels"]
-        costs = [params, f"{short(network.macs)} MACs", f"{short(network.activations)} activations"]
+        costs = [params, f"{short(network.macs)} MACs"]
+        if roomy:
+            costs.append(f"{short(network.activations)} activations")
         first = first or dials
         changed = set(dials) - set(first)
-        canvas.write_lines(ax, centre, 1.65, dials + costs, letters, bold=changed)
+        canvas.write_lines(ax, centre, texts - 0.35, dials + costs, letters, bold=changed)
     ax.text(0.2, 0.08, SLABS, color=COLORS["muted"], size=letters - 0.5)
     return fig
 

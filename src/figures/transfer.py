@@ -159,7 +159,7 @@ def draw_transfer(top1, title):
     if not label_ends(ax, ends):
         ax.legend(loc="lower right")
     ax.axhline(10, color=COLORS["muted"], ls=":", lw=1.4, marker="", zorder=1)
-    ax.text(50, 10, "chance", color=COLORS["muted"], va="bottom", size=13)
+    ax.text(sizes[-1], 10, "chance", color=COLORS["muted"], ha="right", va="bottom", size=13)
     return fig
 
 

@@ -5,6 +5,7 @@ import matplotlib
 matplotlib.use("agg")
 
 from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
 
 from figures import export
 from figures.style import COLORS
@@ -23,7 +24,7 @@ def test_folding_shows_each_layer_and_each_number():
         1,
         1,
     ]
-    colours = [patch.get_facecolor() for patch in fig.axes[0].patches]
+    colours = [patch.get_facecolor() for patch in fig.axes[0].patches if isinstance(patch, Rectangle)]
     assert [colours.count(to_rgba(colour)) for colour in export.LAYERS.values()] == [2, 1]
     check_layout(fig)
 

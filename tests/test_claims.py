@@ -76,7 +76,7 @@ def test_01_depthwise_takes_a_far_larger_share_of_time_than_of_macs():
         assert low < depthwise / sum(row["count"] * row[unit] for row in convs) < high
 
 
-def test_01_fused_mbconv_has_more_macs_and_trains_faster():
+def test_09_fused_mbconv_has_more_macs_and_trains_faster():
     plain, fused = published("effnetv2_fused_mbconv")[:2]
     assert fused["macs_B"] / plain["macs_B"] == pytest.approx(1.67, abs=0.01)
     assert fused["v100_imgs_s_gpu"] / plain["v100_imgs_s_gpu"] == pytest.approx(1.4, abs=0.05)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datasets import cifar10, measured
+from datasets import cifar10, measured, published
 from surgery import gates, one, recalibrated, with_gates
 from weights import small
 
@@ -53,3 +53,12 @@ def test_the_networks_own_gates_average_048_and_the_class_explains_little():
 def test_squeeze_and_excitation_takes_an_eighth_of_the_time():
     ms = {row["model"]: row["ms_median"] for row in measured("latency") if row["batch"] == 16}
     assert round(100 * (1 - ms["b0 without squeeze-and-excitation"] / ms["b0"])) == 13
+
+
+def test_a_bottleneck_may_be_narrow_within_limits():
+    errors = {}
+    for row in published("senet_ablations"):
+        if row["ablation"] == "reduction_ratio":
+            errors[row["setting"]] = row["top1_err"]
+    equal = [errors[ratio] for ratio in ("2", "4", "8", "16")]
+    assert max(equal) - min(equal) < 0.05 and errors["32"] - errors["16"] == pytest.approx(0.44)

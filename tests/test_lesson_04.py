@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from architecture import VARIANTS, Scale, plan
+from architecture import VARIANTS, Scale, compound_scale, plan
 from datasets import measured, published
 from intervals import t_interval
 
@@ -80,3 +80,16 @@ def test_after_seven_epochs_the_order_is_the_same_at_rates_that_validation_chose
         assert mean > least and mean - half > 0, (better, worse)
     means = {shape: round(values.mean(), 1) for shape, values in top1.items()}
     assert means == {"resolution": 84.5, "compound": 81.9, "width": 77.8, "depth": 73.0}
+
+
+def test_the_phi_of_their_width_makes_every_layer_of_b2_to_b4_and_blocks_are_missing_from_b5_on():
+    missing = {}
+    for name in (f"b{i}" for i in range(2, 8)):
+        rule = plan(compound_scale(np.log(VARIANTS[name].width) / np.log(1.1)))
+        layers = []
+        for blocks in (rule.blocks, plan(name).blocks):
+            layers.append([[(c.kernel, c.stride, c.inputs, c.filters) for c in block.convs] for block in blocks])
+        missing[name] = len(rule.blocks) - len(plan(name).blocks)
+        assert (layers[0] == layers[1]) == (missing[name] == 0)
+        assert rule.scale.resolution != VARIANTS[name].resolution
+    assert list(missing.values()) == [0, 0, 0, 3, 10, 9]

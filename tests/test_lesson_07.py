@@ -78,3 +78,9 @@ def test_quantize_of_keras_leaves_convolutions_alone():
     for layer in kept:
         assert all(weight.dtype == "float32" for weight in layer.weights)
     assert "int8" in {weight.dtype for weight in model.layers[-1].weights}
+
+
+def test_a_network_with_swish_and_gates_loses_nothing_that_shows():
+    found = {row["format"]: row["top1"] for row in measured("export") if (row["network"], row["batch"]) == ("small", 1)}
+    assert (found["Keras"], found["LiteRT int8"]) == (88.5, 88.3)
+    assert found["8-bit weights, one scale per layer"] == found["Keras"]

@@ -163,6 +163,9 @@ def tradeoff(families, xlabel, ylabel, scattered=(), log="x", *, title, size=11.
         _, x, y = zip(*points)
         look = dict(color=colours[name], marker=marker, ls="None" if name in scattered else "-")
         ax.plot(x, y, label=name, lw=1.4, mec="white", ms=8.5, zorder=4, **look)
+        named = [point[1:] for point in points if point[0]]
+        if name in scattered and 0 < len(named) < len(points):  # a few names among many points: whose are they?
+            ax.scatter(*zip(*named), s=13**2, color=colours[name], marker=marker, ec=COLORS["ink"], zorder=5)
     ax.margins(0.1)
     log_scales(ax, log)
     ax.set(xlabel=xlabel, ylabel=ylabel)

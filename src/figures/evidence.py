@@ -141,7 +141,7 @@ def draw_winners(winners, colours, title):
     ax.text(0.15, top + 0.85, title, size=17, weight="bold", va="center")
     for j, (start, colour) in enumerate(colours.items()):
         look = dict(size=14.5, weight="bold", color=colour, ha="right", va="center")
-        ax.text(left + wide * (len(winners) - j), top + 0.85, f"■ {start.removesuffix('-B')}", **look)
+        ax.text(left + wide * (len(winners) - j), top + 0.85, f"■ {start.replace('-B', ' · pixels')}", **look)
     for j, (ruler, names) in enumerate(winners.items()):
         x = left + j * wide
         ax.text(x + wide / 2, top + 0.25, ruler, size=15, weight="bold", ha="center", va="center")

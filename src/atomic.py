@@ -64,12 +64,17 @@ def read_rows(path):
 
 def write_rows(path, rows):
     """Writes dicts as a CSV. A column that a row does not have stays empty there."""
+    write_atomically(path, lambda file: file.write(rows_text(rows).encode("utf-8")))
+
+
+def rows_text(rows):
+    """Dicts as the text of a CSV."""
     text = io.StringIO()
     columns = list(dict.fromkeys(column for row in rows for column in row))
     writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode("utf-8")))
+    return text.getvalue()
 
 
 @contextmanager

@@ -255,7 +255,7 @@ def test_a_file_that_does_not_run_or_answers_otherwise_gets_no_name(ending, buil
 
 def test_an_infinite_map_is_refused_before_it_ends_python(tmp_path):
     model = model_of(lambda x: layers.Activation("softplus")(layers.Conv2D(3, 1, kernel_initializer="ones")(x)))
-    with pytest.raises(ValueError, match="largest value of .*/Softplus1 is inf; allowed: finite maps") as caught:
+    with pytest.raises(ValueError, match="largest value of .*/Softplus1? is inf; allowed: finite maps") as caught:
         export.save(model, tmp_path / "a.tflite", calibration=SMALL)
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
 

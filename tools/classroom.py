@@ -22,7 +22,7 @@ from command import fails_in_one_line
 
 def grade(folder, out):
     """Grades a folder of submissions. Writes marks.csv, class.html and feedback/, complete after each file."""
-    from atomic import write_atomically, write_rows
+    from atomic import rows_text, write_atomically
     from start import native_log_off
 
     with native_log_off():  # they start TensorFlow
@@ -48,7 +48,7 @@ def grade(folder, out):
         name = page_name(one.file, pages)
         pages.add(name)
         write(out / "feedback" / name, feedback_page(one, names))
-        write_rows(out / "marks.csv", table(graded))
+        write(out / "marks.csv", "\ufeff" + rows_text(table(graded)))  # the mark tells Excel that it is UTF-8
         progress(f"{len(graded)} of {len(paths)}: {one.file:30.30}", start, len(graded) / len(paths))
     write(out / "class.html", class_page(graded, names))
     print(f"\n{len(graded)} files, {sum(bool(one.marks) for one in graded)} with marks: {out / 'marks.csv'}")

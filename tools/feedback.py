@@ -12,7 +12,8 @@ from pathlib import Path
 from grading import STATES
 
 ROOT = Path(__file__).resolve().parent.parent
-SIGNS = {"right": "✓", "not answered": "○", "missing": "○", "not finished": "○"}  # ✗ for all others
+SIGNS = {"right": "✓", "not answered": "○", "missing": "○", "not finished": "○"}
+SIGNS |= {"not run": "○", "not judged": "○"}  # a person reads these; ✗ for all others
 MOST_CODE = 4000  # characters of an answer that are shown
 
 STYLE = """\
@@ -60,12 +61,14 @@ def page(title, body):
 
 def feedback_page(graded, names):
     """The page of one submission. names: the titles of the exercises."""
-    title = f"Feedback: {Path(graded.file).stem}"
+    title = f"Feedback: {graded.file.removesuffix('.ipynb')}"  # the folder may hold the only name
     body = [f"<h1>{html.escape(title)}</h1>"]
     if graded.problem:
         body.append(f'<p class="sum">There are no marks yet: {html.escape(graded.problem)}</p>')
         return page(title, "\n".join(body))
-    body.append(f'<p class="sum"><b>{graded.right} of {len(graded.marks)}</b> exercises of lesson {graded.lesson}</p>')
+    read = f"; {len(_read_by_hand(graded))} to be read by your teacher" if _read_by_hand(graded) else ""
+    of = f"{graded.right} of {len(graded.marks)}"
+    body.append(f'<p class="sum"><b>{of}</b> exercises of lesson {graded.lesson} right{read}</p>')
     body.append(f'<p class="muted">From the file {html.escape(graded.file)}.</p>')
     body += [_article(mark, names.get(mark.number, mark.name)) for mark in graded.marks]
     return page(title, "\n".join(body))
@@ -77,11 +80,11 @@ def _article(mark, title):
     said = re.sub(rf"^\S {re.escape(mark.number)} ", "", mark.line)
     parts = [f"<h2>{mark.number} · {html.escape(title)}</h2>", f"<p>{_state(mark.state)}</p>"]
     parts.append(f"<p>{html.escape(said)}</p>")
-    if mark.state not in ("right", "not run", "not judged", "missing"):
+    if mark.state in ("wrong", "not answered", "not finished"):
         parts.append(f'<p class="muted">A hint: {html.escape(find(mark.number).hints[0])}</p>')
     if mark.source:
         code = mark.source if len(mark.source) <= MOST_CODE else mark.source[:MOST_CODE] + "\n… (cut)"
-        parts.append(f"<details><summary>Your code</summary><pre>{html.escape(code)}</pre></details>")
+        parts.append(f"<details><summary>The code that was run</summary><pre>{html.escape(code)}</pre></details>")
     return "<article>\n" + "\n".join(parts) + "\n</article>"
 
 
@@ -122,12 +125,13 @@ def class_page(all_graded, names):
 
 
 def _read_by_hand(graded):
-    return [mark for mark in graded.marks if mark.state in ("not run", "not judged", "ended Python")]
+    return graded.to_read
 
 
 def most_said(marks):
     """The explanation that most wrong answers got, with its count; empty if none got one."""
-    said = Counter(mark.line.rpartition(": ")[2] for mark in marks if mark.state == "wrong" and ": " in mark.line)
+    lines = [mark.line for mark in marks if mark.state == "wrong" and ": " in mark.line]
+    said = Counter(re.split(r", not .*?: ", line, maxsplit=1)[-1] for line in lines)
     if not said:
         return ""
     words, count = said.most_common(1)[0]

@@ -66,6 +66,11 @@ class Graded:
     def right(self):
         return sum(mark.state == "right" for mark in self.marks)
 
+    @property
+    def to_read(self):
+        """The marks that only a person can give."""
+        return [mark for mark in self.marks if mark.state in ("not run", "not judged", "ended Python")]
+
 
 # ---------------------------------------------------------------- files
 
@@ -346,7 +351,7 @@ def _said(mark, note=""):
         "ended Python": f"{mark.name} ended Python itself, or used up its memory: return the result",
         "too slow": f"{mark.name} could not even be read in time",
     }
-    sign = "○" if mark.state in ("missing", "not answered", "not finished") else "✗"
+    sign = "○" if mark.state in ("missing", "not answered", "not finished", "not run") else "✗"
     return f"{sign} {mark.number} {words[mark.state]}."
 
 
@@ -390,6 +395,7 @@ def table(graded):
     for one in graded:
         row = dict(file=_harmless(one.file), lesson=one.lesson)
         row |= dict(right=one.right if one.marks else "", of=len(one.marks) or "")
+        row["to read"] = len(one.to_read) if one.marks else ""
         for i in range(most):
             row[f"exercise {i + 1}"] = one.marks[i].state if i < len(one.marks) else ""
         rows.append(row | dict(problem=one.problem))

@@ -19,7 +19,8 @@ ANSWER_MARKED = '<p class="pencil">Your prediction:</p>\n\n<details class="answe
 
 @dataclass
 class Page:
-    """What the template shows around the cells. `contents` are pairs (id, HTML) of the second headings."""
+    """What the template shows around the cells. `contents` are pairs (id, HTML) of the second headings, `answers` pairs
+    (HTML, outputs)."""
 
     lesson: object
     around: str
@@ -41,7 +42,7 @@ def build(lesson, lessons, deck=False, handout=False):
         lesson=lesson,
         around=_around(lesson, lessons),
         contents=_contents(nb, renderer),
-        answers=[markdown(answer, renderer) for answer in answers],
+        answers=[(markdown(answer, renderer), results) for answer, results in answers],
         notebook=f"https://github.com/{repository()}/blob/main/notebooks/{lesson.path.name}",
         deck=deck,
         handout=handout,
@@ -55,13 +56,14 @@ def build(lesson, lessons, deck=False, handout=False):
 
 
 def _prepared(nb):
-    """A copy of a notebook for the page, and the folded answers of its predictions."""
-    nb, answers, setup = copy.deepcopy(nb), [], False
+    """A copy of a notebook for the page, and for each prediction its answer and the outputs that tell it, too."""
+    nb, answers, setup, predicted = copy.deepcopy(nb), [], False, False
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             found = question_and_answer(cell.source)
+            predicted = bool(found)
             if found:
-                answers.append(found[1])
+                answers.append((found[1], []))
             cell.source = cell.source.replace(ANSWER_FOLD, ANSWER_MARKED)
         elif cell.cell_type == "code":
             if not setup:
@@ -69,6 +71,9 @@ def _prepared(nb):
                 cell.outputs = []
             if CHECK.search(cell.source):  # "not answered yet" is for those who can answer
                 cell.outputs = []
+            elif predicted:  # it would tell the answer before anyone unfolds it
+                cell.metadata.result = True
+                answers[-1][1].extend(cell.outputs)
     return nb, answers
 
 

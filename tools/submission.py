@@ -119,7 +119,7 @@ class Code:
             if defined:
                 return Found("stub", wanted)
             if wanted in self.computed:
-                return Found("refused", wanted, "it is not a plain def at the left margin")
+                return Found("refused", wanted, f"write it as def {wanted}(...), beginning at the left margin")
         return Found("missing", name)
 
     def _taken(self, name, node, source):

@@ -234,7 +234,7 @@ def test_the_command_writes_marks_and_pages(tmp_path, capsys):
     (folder / "other.ipynb").write_text(json.dumps({"cells": []}), encoding="utf-8")
     assert classroom.main(["grade", str(folder)]) == 0
     out = tmp_path / "in_marks"
-    rows = list(csv.DictReader((out / "marks.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((out / "marks.csv").open(encoding="utf-8-sig")))
     assert [row["file"] for row in rows] == ["essay.txt", "other.ipynb"] and all(row["problem"] for row in rows)
     assert sorted(path.name for path in (out / "feedback").iterdir()) == ["essay.txt.html", "other.html"]
     assert "2 files, 0 with marks" in capsys.readouterr().out

@@ -73,8 +73,22 @@ def fetched(elements):
 def test_every_picture_of_a_lesson_arrives_with_its_description(pages, lesson):
     drawn = [o for cell in lesson.nb.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
     shown = [image["alt"] for image in pages[lesson.number].all("img") if image["src"].startswith("pictures/")]
-    assert shown == [output.metadata["image/png"]["alt"] for output in drawn] and all(shown)
+    told, on_the_last_page = shown[: len(drawn)], shown[len(drawn) :]
+    assert told == [output.metadata["image/png"]["alt"] for output in drawn] and all(told)
+    assert set(on_the_last_page) < set(told), "on paper, what answers a prediction stands behind its answer"
     assert all(image.get("alt") for image in pages[lesson.number].all("img"))
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=by_number)
+def test_what_comes_out_below_a_prediction_is_folded(pages, lesson):
+    folded = [details for details in pages[lesson.number].all("details") if details.get("class") == "result"]
+    predicted, below = False, 0
+    for cell in lesson.nb.cells:
+        if cell.cell_type == "markdown":
+            predicted = "<summary>Answer" in cell.source
+        elif predicted and not re.search(r"^check\(", cell.source, re.M):
+            below += 1
+    assert len(folded) == below > 0
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=by_number)

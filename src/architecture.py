@@ -51,6 +51,9 @@ STAGES = (
 )
 
 
+NO_ACTIVATIONS = "get", "serialize", "deserialize", "glu"  # of keras.activations; glu halves its channels
+
+
 @dataclass(frozen=True)
 class Baseline:
     """What gets scaled: Table 1 in full. `mean` and `std` are in pixel units, one per input channel."""
@@ -74,6 +77,7 @@ class Baseline:
         require_fields(self, ("se_ratio",), RATIO)
         require_fields(self, ("stochastic_depth",), RATE)
         known = isinstance(self.activation, str) and hasattr(keras.activations, self.activation)
+        known = known and self.activation not in NO_ACTIVATIONS
         require(known, "activation", self.activation, "the name of a function in keras.activations, as silu or relu6")
         require(isinstance(self.fixed_ends, bool), "fixed_ends", self.fixed_ends, "True or False")
         tuples = isinstance(self.mean, tuple) and isinstance(self.std, tuple)

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 from arguments import require
@@ -33,7 +34,9 @@ def write_classes(path: str | os.PathLike, classes) -> None:
     """
     ending, content = _checked(path)
     allowed = "one text for each output"
-    require(not isinstance(classes, str), "classes", classes, allowed)  # else its letters would be names
+    # the letters of a text are no names, a set has no order
+    ordered = isinstance(classes, Iterable) and not isinstance(classes, (str, bytes, Set))
+    require(ordered, "classes", classes, f"{allowed}, in a list or tuple")
     classes = list(classes)
     require(classes and all(isinstance(name, str) and name for name in classes), "classes", classes, allowed)
     write = _into_onnx if ending == ".onnx" else _into_zip
@@ -88,4 +91,7 @@ def _into_onnx(content, text):
 def _onnx(content):
     import onnx
 
-    return onnx.load_model_from_string(content)
+    try:
+        return onnx.load_model_from_string(content)
+    except Exception as error:  # protobuf's own kind
+        raise ValueError("the .onnx file cannot be read: it is cut off or damaged; save the model again.") from error

@@ -97,6 +97,8 @@ def rgb(source: Image.Image | PathLike) -> Image.Image:
 
 
 def _as_rgb(image):
+    tile = getattr(image, "tile", None)  # how pixels lie in the file, which Pillow forgets as it loads
+    stored = tile[0][3] if tile else None
     image.load()  # turns a TIFF upright, so its orientation is read only afterwards
     if 0 in image.size:
         raise ValueError("it has no pixels")
@@ -104,12 +106,26 @@ def _as_rgb(image):
     if image.mode[0] in "IF":
         image = _eight_bits(image)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = _with_transparency(image, stored).convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("RGB")
     image.info = {}  # EXIF, of which only this is trusted
     image.getexif()[ExifTags.Base.Orientation] = orientation
     return ImageOps.exif_transpose(image)
+
+
+def _with_transparency(image, stored):
+    """An image of which one value is see-through: Pillow scales pixels of 2, 4 or 16 bits to 8, but not that value."""
+    value = image.info.get("transparency")
+    if stored == "RGB;16B" and isinstance(value, tuple):
+        value = tuple(part >> 8 for part in value)
+    elif stored in ("L;2", "L;4") and isinstance(value, int):
+        value *= 85 if stored == "L;2" else 17
+    else:
+        return image
+    image = image.copy()  # the caller's stays as it is
+    image.info["transparency"] = value
+    return image
 
 
 def _orientation(image):
@@ -195,6 +211,10 @@ def split(labels, groups=None, shares=(0.6, 0.2, 0.2), seed=0) -> list[np.ndarra
             emptiest = int(np.argmax((wanted - have) / wanted))  # the part that lacks most of what it should have
             part = part_of.setdefault(group, emptiest)
             have[part] += images_in[group]
+    for label, images_in in by_groups:
+        found = len({part_of[group] for group in images_in})
+        allowed = f"{len(shares)}; groups that it shares with other classes leave it no more: try another seed"
+        require(found == len(shares), f"the number of parts with class {label}", found, allowed)
     parts = np.array([part_of[group] for group in groups.tolist()])
     return [random.permutation(np.flatnonzero(parts == part)) for part in range(len(shares))]
 

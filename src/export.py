@@ -79,6 +79,7 @@ def fuse(model: keras.Model) -> keras.Model:
 
     def copy(layer):
         fusable = type(layer) is layers.BatchNormalization and len(layer.input.shape) == 4 and layer.axis in (-1, 3)
+        fusable = fusable and layer.variable_dtype == "float32"  # the kernel knows no other statistics
         # not what the kernel does: statistics over all devices, and the renormalization of newer Keras
         if not fusable or layer.synchronized or getattr(layer, "renorm", False):
             return _copy(layer)
@@ -322,7 +323,7 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _open_keras(path):
-    return compiled(keras.saving.load_model(path))
+    return compiled(keras.saving.load_model(path, compile=False))  # its loss may be the author's own
 
 
 def _open_onnx(path):

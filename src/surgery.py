@@ -46,7 +46,7 @@ def with_gates(model: keras.Model, rule: Rule) -> keras.Model:
         maps, gate = args[0]
         return layer([maps, rule(_block(layer), gate)])
 
-    return with_weights_of(model, keras.models.clone_model(model, call_function=call))
+    return with_weights_of(model, keras.models.clone_model(_flat(model), call_function=call))
 
 
 def own(block, gate):
@@ -104,7 +104,7 @@ def of_batches(model: keras.Model) -> keras.Model:
             kind, settings = _OfTheBatch, settings | dict(trainable=True, momentum=0.0)  # keeps the last batch only
         return kind.from_config(settings)
 
-    return with_weights_of(model, keras.models.clone_model(model, clone_function=copy))
+    return with_weights_of(model, keras.models.clone_model(_flat(model), clone_function=copy))
 
 
 class _OfTheBatch(layers.BatchNormalization):
@@ -120,6 +120,13 @@ class _OfTheBatch(layers.BatchNormalization):
 def _block(layer):
     """block2a of block2a_se_expand."""
     return layer.name.split("_")[0]
+
+
+def _flat(model):
+    """The model, if all its layers are its own: Keras copies a model inside a model as it is."""
+    inside = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]
+    require(not inside, "model", f"{model.name}, with {', '.join(inside)} inside", "a network without another inside")
+    return model
 
 
 def with_weights_of(model, copy):

@@ -114,13 +114,15 @@ def check(args):
     for name in ("epochs", "batch", "every", "devices", "size"):
         value = getattr(args, name)
         require(value is None or value > 0, f"--{name}", value, "a whole number above 0")
-    require(args.seed >= 0, "--seed", args.seed, "a whole number from 0")
+    require(0 <= args.seed < 2**32, "--seed", args.seed, "a whole number from 0 to less than 2**32")
     require(args.shift >= 0, "--shift", args.shift, "a whole number from 0")
     require(0 < args.rate < math.inf, "--rate", args.rate, "a number above 0")
     require(0 <= args.decay < math.inf, "--decay", args.decay, "a number from 0")
     require(0 <= args.warmup < args.epochs, "--warmup", args.warmup, "from 0 to less than --epochs")
     require(0 <= args.drop < 1, "--drop", args.drop, "from 0 to less than 1")
     require(0 <= args.norm_momentum < 1, "--norm-momentum", args.norm_momentum, "from 0 to less than 1")
+    require(args.out.strip(), "--out", args.out, "the name of a folder")
+    require(args.workers is None or args.workers.strip(), "--workers", args.workers, "host:port of every machine")
     if (args.workers is None) != (args.index is None) or (args.workers and args.devices):
         raise ValueError("--workers and --index go together, without --devices: a machine uses all that it has.")
     if args.workers:
@@ -158,6 +160,8 @@ class Trainer:
         require(args.batch % self.replicas == 0, "--batch", args.batch, f"a multiple of the {self.replicas} replicas")
         (self.x, self.y), (self.x_test, self.y_test) = DATASETS[args.dataset](full=args.full)
         require(args.batch <= len(self.x), "--batch", args.batch, f"at most the {len(self.x)} training images")
+        pixels = self.x.shape[1]
+        require(args.shift < pixels, "--shift", args.shift, f"less than the images' {pixels} pixels")
         self.steps = len(self.x) // args.batch
         less = round(args.warmup * self.steps) < args.epochs * self.steps
         require(less, "--warmup", args.warmup, f"less than --epochs by one of the {self.steps} steps")

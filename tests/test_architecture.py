@@ -386,6 +386,8 @@ def test_the_last_layer_is_float32_under_mixed_precision():
         (lambda: dataclasses.replace(B0, mean=(127.0,)), ("mean", "std", "each channel")),
         (lambda: dataclasses.replace(B0, mean=(1, 2, float("nan"))), ("mean", "nan")),
         (lambda: dataclasses.replace(B0, std=(0, 1, 1)), ("std", "(0, 1, 1)")),
+        (lambda: dataclasses.replace(B0, activation="glu"), ("activation", "'glu'")),
+        (lambda: dataclasses.replace(B0, activation="get"), ("activation", "'get'")),
         (lambda: dataclasses.replace(B0, std=(1, 1, "1")), ("std", "'1'")),
     ],
 )

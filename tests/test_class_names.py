@@ -78,7 +78,7 @@ def test_keras_opens_the_file_without_us(model, tmp_path):
     np.testing.assert_allclose(found, model.predict_on_batch(IMAGES), rtol=1e-6)
 
 
-@pytest.mark.parametrize("classes", [[], ["a", ""], ["a", 1], "cat"])
+@pytest.mark.parametrize("classes", [[], ["a", ""], ["a", 1], "cat", b"cat", {"cat", "dog"}, None, 5])
 def test_names_that_name_nothing(tmp_path, classes):
     path = tmp_path / "mine.keras"
     zipfile.ZipFile(path, "w").close()

@@ -694,3 +694,37 @@ def test_every_checksum_of_the_readme_is_right(name):
 def test_the_images_stay_small():
     for pattern, limit in (("photos/*", 920_000), ("cifar10.webp", 5_500_000), ("fashion_mnist.png", 1_500_000)):
         assert 0 < sum(path.stat().st_size for path in datasets.DATA.glob(pattern)) < limit
+
+
+def test_split_refuses_where_shared_groups_leave_a_class_out_of_a_part():
+    labels, groups = np.repeat([0, 1, 2], 3), np.array([1, 2, 3, 4, 5, 6, 1, 4, 7])
+    with pytest.raises(ValueError, match="number of parts with class 2 is 2; allowed: 3"):
+        datasets.split(labels, groups, seed=10)
+
+
+def png(bits, colour, pixels, transparent):
+    """The bytes of a PNG of one row: pixels and the see-through value as they stand in the file."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 4, 1, bits, colour, 0, 0, 0)
+    parts = (b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(b"\0" + pixels)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+RGB_16 = struct.pack(">12H", 0, 0, 0, 30000, 30000, 30000, 65535, 65535, 65535, 256, 256, 256)
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (png(2, 0, bytes([0b00011011]), struct.pack(">H", 1)), [0, 255, 170, 255]),
+        (png(4, 0, bytes([0x01, 0x2F]), struct.pack(">H", 2)), [0, 17, 255, 255]),
+        (png(16, 2, RGB_16, struct.pack(">3H", 30000, 30000, 30000)), [0, 255, 255, 1]),
+    ],
+    ids=["grey of 2 bits", "grey of 4 bits", "RGB of 16 bits"],
+)
+def test_one_value_that_is_see_through_is_white_at_every_depth(tmp_path, file, expected):
+    (tmp_path / "a.png").write_bytes(file)
+    assert datasets.photo(tmp_path / "a.png", size=None)[0, :, 0].tolist() == expected

@@ -429,3 +429,11 @@ def test_what_cannot_be_used_is_named_in_one_line(call, words, tiny, tmp_path):
     with pytest.raises(ValueError, match=words) as caught:
         call(tiny, tmp_path)
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
+
+
+def test_a_loss_of_ones_own_does_not_keep_a_model_from_its_file(tmp_path):
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(2)])
+    model.compile("sgd", loss=lambda y, p: keras.ops.mean((y - p) ** 2))
+    model.fit(np.ones((2, 4)), np.ones((2, 2)), verbose=0)
+    export.save(model, tmp_path / "own.keras")
+    assert_same(export.load(tmp_path / "own.keras")(np.ones((2, 4))), values(model, np.ones((2, 4))))

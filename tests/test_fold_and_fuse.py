@@ -283,3 +283,9 @@ def test_batch_norm_with_another_rule_in_training_stays_as_it_is():
     except (TypeError, ValueError):
         pytest.skip("this Keras has no renorm")
     assert export.FusedBatchNormalization not in kinds(export.fuse(keras.Model(image, norm(image))))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_fuse_leaves_norms_that_the_kernel_does_not_know(dtype):
+    model = keras.Sequential([layers.Input((4, 4, 3)), layers.BatchNormalization(dtype=dtype)])
+    assert export.fuse(model)(np.ones((2, 4, 4, 3), dtype)).shape == (2, 4, 4, 3)

@@ -109,3 +109,11 @@ def test_with_fresh_statistics_a_gate_that_is_the_same_everywhere_does_nothing(m
     fresh = [surgery.recalibrated(copy, IMAGES) for copy in stale]
     assert np.abs(answers(stale[0]) - answers(stale[1])).max() > 0.01
     np.testing.assert_allclose(answers(fresh[0]), answers(fresh[1]), atol=0.01)
+
+
+def test_a_network_inside_another_is_refused_not_left_as_it_is():
+    image = layers.Input((32, 32, 3))
+    outer = keras.Model(image, EfficientNet(Scale(0.25, 0.5, 32), classes=3)(image))
+    for rewrite in (surgery.of_batches, lambda model: surgery.with_gates(model, surgery.half)):
+        with pytest.raises(ValueError, match="inside"):
+            rewrite(outer)

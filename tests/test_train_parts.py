@@ -255,3 +255,9 @@ def test_a_state_comes_back(tmp_path):
     assert about["settings"] == json.loads(json.dumps(train.settings_of(trainer.args)))
     for before, after in zip(kept, trainer.variables(), strict=True):
         np.testing.assert_array_equal(before, after.numpy())
+
+
+@pytest.mark.parametrize("more", [["--workers", "", "--index", "0"], ["--out", ""], ["--seed", str(2**32)]])
+def test_an_empty_variable_of_the_shell_is_refused(more):
+    with pytest.raises(train.Stop, match=more[0]):
+        train.parse(["cifar10", "--out", "x", *more])

@@ -144,7 +144,12 @@ def _write(path, content):
 def main(arguments=None):
     """Builds the site. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Builds pages, decks and handouts that work without a network.")
-    parser.add_argument("lessons", nargs="*", type=Path, help="such as notebooks/04_compound_scaling.ipynb; all of notebooks/ if none is named")
+    parser.add_argument(
+        "lessons",
+        nargs="*",
+        type=Path,
+        help="such as notebooks/04_compound_scaling.ipynb; all of notebooks/ if none is named",
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "site", help="folder of the site (default: site/)")
     parser.add_argument("--no-handouts", action="store_true", help="no PDF files, which take longest")
     options = parser.parse_args(arguments)

@@ -12,10 +12,13 @@ import json
 import math
 import os
 import re
+import symtable
 import sys
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
 from importlib import import_module
+from numbers import Rational, Real
 
 import numpy as np
 from IPython.core.inputtransformer2 import TransformerManager
@@ -185,17 +188,15 @@ def names_given(node):
 
 def free_names(node):
     """The names that a function or a value takes from outside."""
-    used, own = set(), set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            (own if isinstance(part.ctx, ast.Store) else used).add(part.id)
-        elif isinstance(part, ast.arg):
-            own.add(part.arg)
-        elif isinstance(part, ast.FunctionDef | ast.ExceptHandler):
-            own.add(part.name)
-        elif isinstance(part, ast.alias):
-            own.add((part.asname or part.name).split(".")[0])
-    return used - own
+    names, waiting = set(), [symtable.symtable(ast.unparse(node), "<answer>", "exec")]
+    while waiting:  # scope by scope: a name may be a comprehension's own, and from outside beside it
+        scope = waiting.pop()
+        waiting += scope.get_children()
+        top = scope.get_type() == "module"
+        for symbol in scope.get_symbols():
+            if symbol.is_referenced() if top else symbol.is_global():
+                names.add(symbol.get_name())
+    return names - {getattr(node, "name", "")}
 
 
 def shape(node):
@@ -219,6 +220,7 @@ def left_open(node):
 
 def why_not(node):
     """Why a piece of code is not run, in words; empty if there is no reason."""
+    outside = set() if isinstance(node, IMPORTS) else free_names(node)
     for part in ast.walk(node):
         if isinstance(part, IMPORTS):
             modules = [alias.name for alias in part.names] if isinstance(part, ast.Import) else [part.module or "."]
@@ -227,7 +229,7 @@ def why_not(node):
                     return f"it needs {module}, which is not loaded for grading"
         for name in mentioned(part):
             private = name.startswith("__") or (name.startswith("_") and not isinstance(part, ast.Name | ast.arg))
-            if private or name in REFUSED_ATTRIBUTES or (isinstance(part, ast.Name) and name in REFUSED_NAMES):
+            if private or name in REFUSED_ATTRIBUTES or name in REFUSED_NAMES & outside:
                 return f"it uses {name}, which no exercise needs"
     return ""
 
@@ -419,12 +421,17 @@ def packed(value, depth=0):
 
 
 def as_numbers(value):
-    """An array, a tensor or a number of NumPy as an array; None for anything else."""
+    """An array, a tensor, a Fraction or a number of NumPy as an array; None for anything else."""
+    if isinstance(value, Rational | Decimal):
+        value = np.float64(value)
     if not hasattr(value, "__array__") or not hasattr(value, "dtype"):
         return None
     array = np.asarray(value)
     if array.dtype.kind == "V" or str(array.dtype) == "bfloat16":
         array = array.astype("float32")
+    objects = array.dtype.kind == "O" and all(isinstance(one, Real | Decimal) for one in array.flat)
+    if objects or array.dtype == np.longdouble:  # `check` takes them, and JSON does not know them
+        array = array.astype(float)
     return array if array.dtype.kind in "biuf" and array.size <= LARGEST else None
 
 

@@ -157,7 +157,11 @@ def failure(error):
         return f"was still running after {SECONDS} seconds: is there a loop that never ends?"
     if isinstance(error, SystemExit):
         return "ended with exit(): return the result, and leave Python running"
-    reason = (str(error).splitlines() or ["no message"])[0][:100].rstrip(". ,")
+    try:
+        text = str(error)
+    except Exception:  # it is the learner's class
+        text = ""
+    reason = (text.splitlines() or ["no message"])[0][:100].rstrip(". ,")
     line = _line_that_raised(error)
     return f"raised {type(error).__name__}: {reason}" + (f', in the line "{line}"' if line else "")
 
@@ -169,11 +173,13 @@ def _line_that_raised(error):
     return linecache.getline(own[-1].filename, own[-1].lineno).strip() if own else ""
 
 
-def describe(value):
-    """A value in a few words, on one line."""
+def describe(value, depth=3):
+    """A value in a few words, on one line; lists inside lists `depth` deep, for one may contain itself."""
+    if depth == 0:
+        return "…"
     array = numbers(value)
     if isinstance(value, (tuple, list)) and len(value) <= 4 or (array is not None and array.shape in SHORT):
-        parts = ", ".join(map(describe, value))
+        parts = ", ".join(describe(part, depth - 1) for part in value)
         return f"[{parts}]" if len(value) == 1 else f"({parts})"
     if array is not None and array.ndim:
         return f"an array of shape {array.shape}"

@@ -246,3 +246,23 @@ def test_what_is_printed(capsys):
         assert printed(hint, "99.1", level) == said
     assert printed(check, "99.1") == '✗ 99.1 wants the function itself, check("99.1", divide), not None.\n'
     assert printed(solution, "99.1") == "def divide(x, n=2):\n    return x / n\n"
+
+
+class Wordless(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def test_nothing_that_an_answer_returns_or_raises_escapes():
+    itself = [1]
+    itself.append(itself)
+    deep = 1
+    for _ in range(5000):
+        deep = [deep]
+
+    def wordless(*_):
+        raise Wordless
+
+    for answer in (lambda *_: itself, lambda *_: deep, wordless):
+        line = check("01.1", answer)
+        assert "\n" not in str(line)

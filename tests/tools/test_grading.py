@@ -1,14 +1,19 @@
 """Thirty submitted notebooks, each made so that its marks are known; and the fences of the process they run in."""
 
+import ast
 import json
 import os
 import tempfile
 import time
+from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import grading
 import hostile
+import submission
 from execute import notebooks
 from exercises import EXERCISES, cell
 from grading import grade_all, submissions, table
@@ -339,3 +344,19 @@ def test_what_a_process_leaves_behind_is_ended(monkeypatch, tmp_path):
 def test_nothing_passes_the_fence(monkeypatch, tmp_path):
     mark = outcome(monkeypatch, tmp_path, hostile.tries_everything)[0]
     assert mark.line == "○ 02.1 x was not run: nothing went through."
+
+
+def test_names_of_inner_scopes_do_not_hide_those_from_outside():
+    source = "def f(n):\n    global calls\n    calls = sum(1 for s in range(n))\n    return calls**s"
+    assert submission.free_names(ast.parse(source).body[0]) == {"calls", "range", "s", "sum"}
+
+
+def test_a_variable_may_be_called_input():
+    assert not submission.why_not(ast.parse("def f(input):\n    return input").body[0])
+    assert submission.why_not(ast.parse("def f():\n    return input()").body[0])
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 2), Decimal("0.5"), np.longdouble(0.5), np.array([0.5, 2], object)])
+def test_what_check_takes_for_numbers_arrives_as_numbers(value):
+    arrived = grading.unpacked(json.loads(json.dumps(submission.packed(value))))
+    np.testing.assert_array_equal(np.asarray(arrived, float), np.asarray(value, float))

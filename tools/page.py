@@ -57,11 +57,12 @@ def build(lesson, lessons, deck=False, handout=False):
 
 def _prepared(nb):
     """A copy of a notebook for the page, and for each prediction its answer and the outputs that tell it, too."""
-    nb, answers, setup, predicted = copy.deepcopy(nb), [], False, False
+    nb, answers, setup, results = copy.deepcopy(nb), [], False, None
     for cell in nb.cells:
         if cell.cell_type == "markdown":
+            _fold_together(results)
             found = question_and_answer(cell.source)
-            predicted = bool(found)
+            results = [] if found else None  # the code cells below a prediction
             if found:
                 answers.append((found[1], []))
             cell.source = cell.source.replace(ANSWER_FOLD, ANSWER_MARKED)
@@ -71,10 +72,17 @@ def _prepared(nb):
                 cell.outputs = []
             if CHECK.search(cell.source):  # "not answered yet" is for those who can answer
                 cell.outputs = []
-            elif predicted:  # it would tell the answer before anyone unfolds it
-                cell.metadata.result = True
+            elif results is not None:  # it would tell the answer before anyone unfolds it
+                results.append(cell)
                 answers[-1][1].extend(cell.outputs)
+    _fold_together(results)
     return nb, answers
+
+
+def _fold_together(cells):
+    """Marks where a fold around these cells begins and ends."""
+    if cells:
+        cells[0].metadata.fold_begins = cells[-1].metadata.fold_ends = True
 
 
 def _around(lesson, lessons):

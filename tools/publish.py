@@ -54,12 +54,12 @@ def build(paths, out, handouts=True):
     chosen = {path.resolve() for path in paths}
     browser = find_browser() if handouts else None
     lines, decks = [], {lesson.name: deck.read(lesson) for lesson in lessons}
+    _copy_reveal(out)
+    for name in ("page.css", "deck.css"):  # before the pages, which are printed with it
+        _write(out / name, (ROOT / "tools" / "templates" / name).read_bytes())
     for lesson in lessons:
         if lesson.path.resolve() in chosen:
             lines.append(_publish(lesson, lessons, decks[lesson.name], out, browser))
-    _copy_reveal(out)
-    for name in ("page.css", "deck.css"):
-        _write(out / name, (ROOT / "tools" / "templates" / name).read_bytes())
     _write(out / "index.html", _index(lessons, decks, out))
     if handouts and not browser:
         lines.append("No PDF, as no Chromium was found: open a page in a browser and print it, it is made for that.")
@@ -130,8 +130,14 @@ def find_browser():
 def print_pdf(browser, page, pdf):
     """Prints a page to a PDF file. Raises ValueError, in one line, if the browser does not."""
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--print-to-pdf={pdf}"]
-    done = subprocess.run([browser, *options, page.resolve().as_uri()], capture_output=True, timeout=120)
-    if done.returncode or not pdf.exists():
+    pdf.unlink(missing_ok=True)  # one of an earlier day would pass for this one
+    try:
+        status = subprocess.run(
+            [browser, *options, page.resolve().as_uri()], capture_output=True, timeout=120
+        ).returncode
+    except subprocess.TimeoutExpired:
+        status = 1
+    if status or not pdf.exists():
         raise ValueError(f"{browser} printed no {pdf.name}; --no-handouts leaves the PDF files out.")
 
 

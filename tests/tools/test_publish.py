@@ -3,8 +3,13 @@
 import io
 import re
 import shutil
+import subprocess
 from html.parser import HTMLParser
 from importlib import metadata
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlparse
 
 import nbformat
 import numpy as np
@@ -82,13 +87,12 @@ def test_every_picture_of_a_lesson_arrives_with_its_description(pages, lesson):
 @pytest.mark.parametrize("lesson", LESSONS, ids=by_number)
 def test_what_comes_out_below_a_prediction_is_folded(pages, lesson):
     folded = [details for details in pages[lesson.number].all("details") if details.get("class") == "result"]
-    predicted, below = False, 0
-    for cell in lesson.nb.cells:
-        if cell.cell_type == "markdown":
-            predicted = "<summary>Answer" in cell.source
-        elif predicted and not re.search(r"^check\(", cell.source, re.M):
-            below += 1
-    assert len(folded) == below > 0
+    predictions = 0
+    for cell, after in pairwise(lesson.nb.cells):
+        is_prediction = cell.cell_type == "markdown" and "<summary>Answer" in cell.source
+        if is_prediction and after.cell_type == "code" and not after.source.startswith("check("):
+            predictions += 1
+    assert len(folded) == predictions > 0
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=by_number)
@@ -333,6 +337,33 @@ def test_without_reveal_one_line_says_what_to_install(tmp_path, monkeypatch, cap
     monkeypatch.setattr(publish.metadata, "files", missing)
     assert publish.main([str(BY_NUMBER["00"].path), "--out", str(tmp_path), "--no-handouts"]) == 2
     assert capsys.readouterr().err == "publish.py: reveal.js is missing: pip install -r requirements-dev.txt.\n"
+
+
+def test_a_page_is_printed_with_its_style(tmp_path, monkeypatch):
+    printed = []
+
+    def browser(command, **_):
+        page_file = Path(urlparse(command[-1]).path)
+        printed.append((page_file.name, (page_file.parent / "page.css").exists()))
+        (target,) = [option.partition("=")[2] for option in command if option.startswith("--print-to-pdf=")]
+        Path(target).write_bytes(b"%PDF")
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(publish, "find_browser", lambda: "chromium")
+    monkeypatch.setattr(publish.subprocess, "run", browser)
+    publish.build([LESSONS[0].path], tmp_path)
+    assert printed == [(f"{LESSONS[0].name}.html", True)]
+
+
+def test_a_pdf_of_an_earlier_day_does_not_pass_for_a_new_one(tmp_path, monkeypatch):
+    def hangs(*_, **__):
+        raise subprocess.TimeoutExpired("chromium", 120)
+
+    (tmp_path / "a.pdf").write_bytes(b"%PDF of yesterday")
+    monkeypatch.setattr(publish.subprocess, "run", hangs)
+    with pytest.raises(ValueError, match="printed no a.pdf"):
+        publish.print_pdf("chromium", tmp_path / "a.html", tmp_path / "a.pdf")
+    assert not (tmp_path / "a.pdf").exists()
 
 
 def test_without_a_browser_one_line_says_how_to_print(tmp_path, monkeypatch):

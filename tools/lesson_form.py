@@ -64,7 +64,7 @@ def form_of(cells):
             form.words += len(cell.source.split())
             form.read += count_words(cell.source)
             form.brackets += readable(cell.source).count("(")
-        else:
+        elif cell.cell_type == "code":  # raw cells show nothing
             code.append(cell)
     form.cells = len(code)
     for cell in code[2:]:

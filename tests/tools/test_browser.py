@@ -153,3 +153,9 @@ def test_a_handout_is_a_pdf_with_its_pictures(site, tmp_path):
     data = (tmp_path / "00.pdf").read_bytes()
     assert data.startswith(b"%PDF") and data.count(b"/Subtype /Image") >= 5
     assert b"/StructTreeRoot" in data  # tagged: a screen reader finds headings and descriptions
+
+
+def test_a_slide_on_a_phone_keeps_its_pictures(visit):
+    tab = visit("00_start_here.slides.html#/4", 390, 844)
+    assert tab.evaluate("[...document.querySelectorAll('section.present .room > img')].every((one) => one.height > 40)")
+    assert tab.evaluate("document.querySelectorAll('section.present .room > img').length") == 1

@@ -66,7 +66,7 @@ def feedback_page(graded, names):
     if graded.problem:
         body.append(f'<p class="sum">There are no marks yet: {html.escape(graded.problem)}</p>')
         return page(title, "\n".join(body))
-    read = f"; {len(_read_by_hand(graded))} to be read by your teacher" if _read_by_hand(graded) else ""
+    read = f"; {len(graded.to_read)} to be read by your teacher" if graded.to_read else ""
     of = f"{graded.right} of {len(graded.marks)}"
     body.append(f'<p class="sum"><b>{of}</b> exercises of lesson {graded.lesson} right{read}</p>')
     body.append(f'<p class="muted">From the file {html.escape(graded.file)}.</p>')
@@ -112,20 +112,16 @@ def class_page(all_graded, names):
         body.append(f'<tr><th scope="row">{number} {title}</th><td>{states["right"]} of {len(found)}</td>')
         body.append(f"<td>{others}</td><td>{html.escape(most_said(found))}</td></tr>")
     body.append("</table>")
-    by_hand = [graded for graded in all_graded if graded.problem or _read_by_hand(graded)]
+    by_hand = [graded for graded in all_graded if graded.problem or graded.to_read]
     if by_hand:
         body.append("<h2>To be read by hand</h2>\n<ul>")
         for graded in by_hand:
-            reasons = [graded.problem] if graded.problem else [mark.line for mark in _read_by_hand(graded)]
+            reasons = [graded.problem] if graded.problem else [mark.line for mark in graded.to_read]
             body.append(f"<li><b>{html.escape(graded.file)}</b>: {html.escape(' '.join(reasons))}</li>")
         body.append("</ul>")
     meaning = [f"<dt><b>{state}</b></dt><dd>{html.escape(words)}</dd>" for state, words in STATES.items()]
     body.append("<h2>What the words mean</h2>\n<dl>" + "\n".join(meaning) + "</dl>")
     return page("The class", "\n".join(body))
-
-
-def _read_by_hand(graded):
-    return graded.to_read
 
 
 def most_said(marks):

@@ -130,11 +130,10 @@ def find_browser():
 def print_pdf(browser, page, pdf):
     """Prints a page to a PDF file. Raises ValueError, in one line, if the browser does not."""
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--print-to-pdf={pdf}"]
+    command = [browser, *options, page.resolve().as_uri()]
     pdf.unlink(missing_ok=True)  # one of an earlier day would pass for this one
     try:
-        status = subprocess.run(
-            [browser, *options, page.resolve().as_uri()], capture_output=True, timeout=120
-        ).returncode
+        status = subprocess.run(command, capture_output=True, timeout=120).returncode
     except subprocess.TimeoutExpired:
         status = 1
     if status or not pdf.exists():

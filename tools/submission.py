@@ -147,14 +147,20 @@ class Code:
 def parsed(source):
     """(source, its statements), with the lines that only IPython knows, such as `%time` and `!ls`, as calls."""
     try:
-        return source, ast.parse(source).body
+        return source, statements(source)
     except NOT_PARSED:
         try:
             plain = TransformerManager().transform_cell(re.sub(r"\A\s*%%.*", "", source))  # %%time: the cell as it is
-            return plain, ast.parse(plain).body
+            return plain, statements(plain)
         except Exception:  # whatever IPython makes of it: the first error is the one that says most
             pass
         raise
+
+
+def statements(source):
+    """The statements of a piece of Python. Raises SyntaxError, also for what only compiling finds."""
+    symtable.symtable(source, "<cell>", "exec")  # an argument named twice, a `global` that comes too late
+    return ast.parse(source).body
 
 
 def value_named(node):
@@ -192,9 +198,10 @@ def free_names(node):
     while waiting:  # scope by scope: a name may be a comprehension's own, and from outside beside it
         scope = waiting.pop()
         waiting += scope.get_children()
-        top = scope.get_type() == "module"
         for symbol in scope.get_symbols():
-            if symbol.is_referenced() if top else symbol.is_global():
+            at_the_top = scope.get_type() == "module"
+            from_outside = symbol.is_referenced() if at_the_top else symbol.is_global()
+            if from_outside:
                 names.add(symbol.get_name())
     return names - {getattr(node, "name", "")}
 
@@ -220,7 +227,7 @@ def left_open(node):
 
 def why_not(node):
     """Why a piece of code is not run, in words; empty if there is no reason."""
-    outside = set() if isinstance(node, IMPORTS) else free_names(node)
+    outside = free_names(node)
     for part in ast.walk(node):
         if isinstance(part, IMPORTS):
             modules = [alias.name for alias in part.names] if isinstance(part, ast.Import) else [part.module or "."]

@@ -5,7 +5,7 @@ import numpy as np
 from figures import canvas
 from figures.convolution import GAP, NUMBER, SIGNED, draw_numbers
 from figures.labels import write_headline
-from figures.style import COLORS, name_rows, subplots
+from figures.style import COLORS, GUESSING, name_rows, subplots
 
 PHOTO, CELL, SPACE = 3.0, 1.05, 0.14  # sides of the photo and of a channel's picture, room between channels; inches
 FADER, EDGE, NAMES = 1.75, 0.35, 1.15  # height of a fader, margin, room for the names of the rows
@@ -82,9 +82,6 @@ def draw_rows(photos, names, gates, mean, title):
         canvas.picture(fig, left, bottom, long, side, added[None], cmap=SIGNED, vmin=-0.25, vmax=0.25)
     ax.text(left + long / 2, 0.35, "channels, from the quietest to the loudest", **caption)
     return fig
-
-
-GUESSING = 10  # top-1 in % of who guesses among ten classes
 
 
 def draw_replaced(stored, recomputed, title):

@@ -48,6 +48,7 @@ THINGS = OPERATORS | CONVOLUTIONS | SCALING | FAMILIES
 COLORS = PAGE | THINGS
 
 RAMP = colors.LinearSegmentedColormap.from_list("stages", ("#BFE3DC", "#3F9C9A", "#23527F", "#141F47"))
+GUESSING = 10  # top-1 in % of who guesses among ten classes
 HEAT = "inferno"  # lightness rises steadily with the value
 
 

@@ -15,7 +15,7 @@ from datasets import CIFAR10_CLASSES, measured
 from figures import canvas
 from figures.charts import curves
 from figures.labels import label_ends, write_headline, write_headline_above
-from figures.style import COLORS, NAVY, PURPLE, RED, name_rows, subplots
+from figures.style import COLORS, GUESSING, NAVY, PURPLE, RED, name_rows, subplots
 from intervals import wilson
 
 FROZEN, TRAINED = canvas.mix(COLORS["feature"], "white", 0.35), RED
@@ -158,8 +158,9 @@ def draw_transfer(top1, title):
     fig.draw_without_rendering()  # the layout is final
     if not label_ends(ax, ends):
         ax.legend(loc="lower right")
-    ax.axhline(10, color=COLORS["muted"], ls=":", lw=1.4, marker="", zorder=1)
-    ax.text(sizes[-1], 10, "chance", color=COLORS["muted"], ha="right", va="bottom", size=13)
+    # last, because the names at the ends keep clear of all that is there
+    ax.axhline(GUESSING, color=COLORS["muted"], ls=":", lw=1.4, marker="", zorder=1)
+    ax.text(sizes[-1], GUESSING, "chance", color=COLORS["muted"], ha="right", va="bottom", size=13)
     return fig
 
 

@@ -73,9 +73,12 @@ def test_the_study_draws_means_and_seeds_and_names_what_learns():
     assert to_hex(lines[0].get_color()) == to_hex(transfer.REGIMES["frozen"][0])
     dots = [line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "."]
     assert dots == [[40, 50], [80, 90], [10]]
+    (chance,) = [line for line in ax.lines if line.get_marker() not in (".", "o")]
+    assert set(chance.get_ydata()) == {10}
     ends = {text.get_text(): text.xy for text in ax.texts if isinstance(text, Annotation)}
     means = {"45": (32, 45), "85": (224, 85)}
     assert ends == {"head only": (224, 85), "all layers, norm trained": (32, 10)} | means
+    assert [text.get_text() for text in ax.texts if not isinstance(text, Annotation)] == ["chance"]
     assert headline(fig) == "Found"
     check_layout(fig)
 

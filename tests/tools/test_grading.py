@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import tempfile
 import time
 from decimal import Decimal
@@ -360,3 +361,14 @@ def test_a_variable_may_be_called_input():
 def test_what_check_takes_for_numbers_arrives_as_numbers(value):
     arrived = grading.unpacked(json.loads(json.dumps(submission.packed(value))))
     np.testing.assert_array_equal(np.asarray(arrived, float), np.asarray(value, float))
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def f(x, x):\n    return x", "duplicate argument 'x'.*, line 1 of its cell"),
+        ("def f():\n    x = 1\n    global x\n    return x", "'x' is assigned to before global.*, line 3 of its cell"),
+    ],
+)
+def test_what_only_compiling_finds_is_a_syntax_error(source, words):
+    assert re.search(words, Code.read([source]).answer("02.1", "f", "def f(x):\n    ...").note)

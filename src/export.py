@@ -16,7 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -129,7 +129,8 @@ def _foldable(model):
         linear = conv.activation is keras.activations.linear
         once = calls[norm.name] == calls[conv.name] == uses[tensor] == 1
         stored = node.arguments.kwargs.get("training") is not True  # else it takes the batch's own statistics
-        if of_channels and linear and once and stored:
+        plain = not getattr(conv, "lora_enabled", False)  # else its kernel is a sum
+        if of_channels and linear and once and stored and plain:
             found[norm.name] = conv
     return found
 
@@ -159,10 +160,16 @@ def _clone(model, rewrite, copy, call=None):
 
 def _rewritten(model, copy):
     """A copy of the graph, and of the models inside, of `copy(layer)` for each layer, with the weights as they are."""
-    copied, pairs = _clone(model, lambda inner: _rewritten(inner, copy), copy)
-    for layer, other in pairs:
-        _copy_state(layer, other)
-    return copied
+    copy = cache(copy)  # a layer, or a model, that stands in two models inside stays one
+
+    @cache
+    def rewritten(graph):
+        copied, pairs = _clone(graph, rewritten, copy)
+        for layer, other in pairs:
+            _copy_state(layer, other)
+        return copied
+
+    return rewritten(model)
 
 
 def _copy(layer, **changes):
@@ -375,15 +382,20 @@ def _guarded(run, shape, dtype):
     """`run` for images of this shape only, None for any size, and in the type that the runtime wants."""
     sizes = ", ".join("any" if n is None else str(n) for n in shape)
     allowed = f"numbers in the shape (n, {sizes}); one image is images[None]"
+    whole = np.issubdtype(dtype, np.integer)
 
     def guarded(images):
         images = np.asarray(images)
-        numbers = np.issubdtype(images.dtype, np.number) or images.dtype == bool
-        require(numbers, "the type of images", str(images.dtype), allowed)
+        require(images.dtype.kind in "buif", "the type of images", str(images.dtype), allowed)
         fits = images.ndim == 1 + len(shape) and len(images)
         fits = fits and all(want in (None, have) for want, have in zip(shape, images.shape[1:]))
         require(fits, "the shape of images", images.shape, allowed)
-        return run(images.astype(dtype, copy=False))
+        with np.errstate(invalid="ignore"):  # no number becomes a whole one
+            numbers = images.astype(dtype, copy=False)
+        if whole and not np.array_equal(numbers, images):
+            found = f"{images.min():.4g} to {images.max():.4g}, {images.dtype}"
+            require(False, "the range of images", found, f"whole numbers that {np.dtype(dtype)} holds")
+        return run(numbers)
 
     return guarded
 

@@ -21,10 +21,12 @@ def cut(model: keras.Model, layer: str) -> tuple[Callable[[np.ndarray], np.ndarr
 
     Returns a function, images (n, height, width, channels) -> maps (n, ...), which is folded, frozen, and does not
     follow later training, and a Keras model, maps -> the outputs of `model`, which shares its layers.
-    Raises ValueError, in one line, if there is no such layer, or a path around it.
+    Raises ValueError, in one line, if there is no such layer, a model in its place, or a path around it.
     """
     names = [each.name for each in model.layers]
     require(layer in names, "layer", layer, "the name of a layer of the model, as block6d_add")
+    inside = isinstance(model.get_layer(layer), keras.Model)
+    require(not inside, "layer", layer, "a layer, not a model inside; cut that one, model.get_layer(name), instead")
     maps = model.get_layer(layer).output
     try:
         upper = keras.Model(maps, model.output)

@@ -306,6 +306,8 @@ def written(tmp_path_factory):
         (SMALL[..., :1], r"images is \(3, 12, 12, 1\)"),
         (SMALL[:0], r"images is \(0, 12, 12, 3\)"),
         ("cat.png", "the type of images is '<U7'; allowed: numbers in the shape"),
+        (SMALL * 1j, "the type of images is 'complex"),
+        (SMALL.astype("timedelta64[s]"), "the type of images is 'timedelta64"),
         (None, "the type of images is 'object'"),
     ],
 )
@@ -325,6 +327,14 @@ def test_lists_and_other_number_types_are_images_too(ending, written):
     whole = np.round(SMALL)
     for images in (whole.tolist(), whole.astype("uint8"), whole.astype("float64")):
         np.testing.assert_array_equal(written(ending)(images), written(ending)(whole))
+
+
+@pytest.mark.parametrize(("value", "shown"), [(-1, "-1"), (300, "300"), (0.7, "float32"), (np.nan, "nan")])
+def test_a_model_of_bytes_takes_no_other_numbers(value, shown):
+    run, images = export.compiled(FILES["bytes"]()), np.round(SMALL)
+    images[0, 0, 0, 0] = value
+    with pytest.raises(ValueError, match=f"the range of images is .*{shown}.*; allowed: whole numbers that uint8 hold"):
+        run(images)
 
 
 @pytest.mark.parametrize("ending", ALL)

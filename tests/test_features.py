@@ -69,3 +69,10 @@ def test_a_layer_that_does_not_cut_is_refused(network, layer, words):
     with pytest.raises(ValueError, match=words) as caught:
         features.cut(network, layer)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_inside_is_no_layer_to_cut_behind(network):
+    image = keras.Input(network.input.shape[1:])
+    whole = keras.Model(image, layers.ReLU()(network(image)))
+    with pytest.raises(ValueError, match=f"layer is '{network.name}'; allowed: a layer, not a model inside"):
+        features.cut(whole, network.name)

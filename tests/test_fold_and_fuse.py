@@ -276,6 +276,25 @@ def test_a_fused_network_is_saved_and_comes_back(tmp_path):
     assert_same(values(again, SMALL), values(model, SMALL))
 
 
+def test_a_layer_of_two_models_inside_stays_one():
+    norm = layers.BatchNormalization()
+    ends = [layers.Input((12, 12, 3)) for _ in range(2)]
+    first = keras.Model(ends[0], layers.ReLU()(norm(ends[0])))
+    second = keras.Model(ends[1], norm(layers.Rescaling(0.5)(ends[1])))
+    model = model_of(lambda x: layers.Concatenate()([first(x), second(x)]))
+    fused = export.fuse(model)
+    assert kinds(fused).count(export.FusedBatchNormalization) == 2 and len(fused.trainable_weights) == 2
+    assert_same(values(fused, SMALL), values(model, SMALL))
+
+
+def test_a_kernel_with_lora_is_not_folded():
+    model = model_of(lambda x: layers.BatchNormalization()(layers.Conv2D(4, 3, name="conv")(x)))
+    model.get_layer("conv").enable_lora(2)
+    folded = export.fold(model)
+    assert kinds(folded).count(layers.BatchNormalization) == 1
+    assert_same(values(folded, SMALL), values(model, SMALL))
+
+
 def test_batch_norm_with_another_rule_in_training_stays_as_it_is():
     image = layers.Input((8, 8, 3))
     try:

@@ -73,10 +73,22 @@ def notebooks(named):
     return paths
 
 
+def read(path):
+    """The notebook of a file, of format 4. Raises ValueError, in one line, for any other file."""
+    try:
+        found = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+        is_notebook = found.nbformat == 4 and isinstance(found.cells, list)
+    except (AttributeError, TypeError, ValueError):  # what nbformat raises for a list, for {} and for no JSON
+        is_notebook = False
+    if not is_notebook:
+        raise ValueError(f"not a notebook of format 4: {path}.")
+    return found
+
+
 def execute(path):
     """Executes one notebook and saves it. Returns (seconds, peak bytes of its kernel or None, error or None)."""
     path = Path(path)
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,

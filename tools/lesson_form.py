@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import nbformat
-
-from execute import notebooks
+from execute import notebooks, read
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from command import fails_in_one_line
@@ -163,7 +161,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description="Counts what lessons ask of their reader, up to the exercises.")
     parser.add_argument("notebooks", nargs="*", type=Path, help="files to count; all of notebooks/ if none is named")
     for path in notebooks(parser.parse_args(arguments).notebooks):
-        print(f"{path.name[:2]}  {form_of(nbformat.read(path, as_version=nbformat.NO_CONVERT).cells)}")
+        print(f"{path.name[:2]}  {form_of(read(path).cells)}")
     return 0
 
 

@@ -20,7 +20,7 @@ from statistics import median
 
 import nbformat
 
-from execute import CELL_METADATA, KERNELSPEC, LIVE, badge, notebooks, setup_cell
+from execute import CELL_METADATA, KERNELSPEC, LIVE, badge, notebooks, read, setup_cell
 from lesson_form import form_of, leaks, too_much
 from markup import dead_links, foreign_places, images_without_alt, prose
 
@@ -54,7 +54,7 @@ class Notebook:
 
     @classmethod
     def read(cls, path):
-        return cls(path.name, nbformat.read(path, as_version=nbformat.NO_CONVERT), path.parent, path.stat().st_size)
+        return cls(path.name, read(path), path.parent, path.stat().st_size)
 
     @property
     def lesson(self):

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+import lint
 from execute import KERNELSPEC, badge, execute, main, normalise, repository, setup_cell
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -110,6 +111,15 @@ def test_what_runs_is_saved_in_place_and_what_raises_is_not(tmp_path, capsys):
     seconds, peak, error = execute(good)
     assert error is None and seconds > 0 and good.read_bytes() == first
     assert peak is None or 10e6 < peak < 100e9, "in bytes"
+
+
+@pytest.mark.parametrize("program", [main, lint.main])
+@pytest.mark.parametrize("text", ["[1, 2]", "{}", "no JSON", '{"nbformat": 3, "metadata": {}, "worksheets": []}'])
+def test_a_file_that_only_ends_like_a_notebook_is_told_in_one_line(text, program, tmp_path, capsys):
+    path = tmp_path / "odd.ipynb"
+    path.write_text(text)
+    assert program([str(path)]) == 2
+    assert f"not a notebook of format 4: {path}." in capsys.readouterr().err and path.read_text() == text
 
 
 @pytest.mark.parametrize("name", ["none.ipynb", "README.md"])

@@ -12,16 +12,27 @@ TIGER, EGYPTIAN = class_names().index("tiger cat"), class_names().index("Egyptia
 
 
 @pytest.fixture(scope="module")
-def network():
-    """A function of a photo: evidence (7, 7, 1000) and shares (1000,)."""
+def look_at():
+    """A function of photos (n, 224, 224, 3): evidence (n, 7, 7, 1000) and shares (n, 1000)."""
     model = pretrained("lite0")
     ends = [model.get_layer(name).output for name in ("top_activation", "predictions")]
     inside = keras.Model(model.input, ends)
     w, _ = model.get_layer("predictions").get_weights()
 
+    def look(images):
+        features, shares = inside.predict(np.asarray(images), verbose=0)
+        return features @ w, shares
+
+    return look
+
+
+@pytest.fixture(scope="module")
+def network(look_at):
+    """The same of one photo: evidence (7, 7, 1000) and shares (1000,)."""
+
     def look(image):
-        features, shares = inside.predict(image[None], verbose=0)
-        return features[0] @ w, shares[0]
+        (evidence,), (shares,) = look_at([image])
+        return evidence, shares
 
     return look
 
@@ -40,7 +51,7 @@ def cover(cat, row, column, colour):
 
 
 def lead(shares):
-    return shares[TIGER] / shares[EGYPTIAN]
+    return shares[..., TIGER] / shares[..., EGYPTIAN]
 
 
 def test_every_place_speaks_for_both_cats_and_most_for_the_winner(network, cat):
@@ -79,18 +90,20 @@ def test_the_mouth_turns_the_answer_over(network, cat, colour):
         assert (round(float(after[TIGER]), 2), round(float(after[EGYPTIAN]), 2)) == (0.34, 0.43)
 
 
-def test_eye_and_mouth_are_the_extremes_and_elsewhere_the_map_is_near_a_coin(network, cat):
+@pytest.mark.parametrize(("colour", "right"), [("grey", 19), ("black", 23), ("white", 22), ("mean", 21)])
+def test_eye_and_mouth_are_the_extremes_and_elsewhere_the_map_is_near_a_coin(look_at, network, cat, colour, right):
     evidence, before = network(cat)
-    difference, sums, gains = evidence[..., TIGER] - evidence[..., EGYPTIAN], {}, {}
-    for row, column in np.ndindex(6, 6):
-        _, after = network(cover(cat, row, column, "grey"))
-        sums[row, column] = difference[row : row + 2, column : column + 2].sum()
-        gains[row, column] = np.log(lead(after) / lead(before))
+    difference, places = evidence[..., TIGER] - evidence[..., EGYPTIAN], list(np.ndindex(6, 6))
+    _, after = look_at([cover(cat, row, column, colour) for row, column in places])
+    gains = dict(zip(places, np.log(lead(after) / lead(before))))
+    sums = {(row, column): difference[row : row + 2, column : column + 2].sum() for row, column in places}
     assert min(sums, key=sums.get) == (2, 5) and max(sums, key=sums.get) == (5, 4)
     assert 0 < np.log(lead(before)) - sums[5, 4] / 49 < 0.05, "by the map alone tiger cat would still lead, by a hair"
-    assert 15 <= sum(sums[place] * gains[place] < 0 for place in sums) <= 22
-    other_eye = (1, 1)
-    assert sums[other_eye] > 0 and gains[other_eye] > 0.2, "it gains, in grey"
+    found = sum(sums[place] * gains[place] < 0 for place in places)
+    assert abs(found - right) <= 2 and 15 <= found <= 25
+    if colour == "grey":
+        other_eye = (1, 1)
+        assert found <= 22 and sums[other_eye] > 0 and gains[other_eye] > 0.2, "it gains, in grey"
 
 
 @pytest.mark.parametrize("colour", ["black", "white", "mean"])

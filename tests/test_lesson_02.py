@@ -62,3 +62,4 @@ def test_a_bottleneck_may_be_narrow_within_limits():
             errors[row["setting"]] = row["top1_err"]
     equal = [errors[ratio] for ratio in ("2", "4", "8", "16")]
     assert max(equal) - min(equal) < 0.05 and errors["32"] - errors["16"] == pytest.approx(0.44)
+    assert errors["original ResNet-50"] - errors["16"] == pytest.approx(1.02)

@@ -98,7 +98,7 @@ HEADLINES = {
     "B0 stands beside its ancestor. Scaling does the rest": ancestor,
     "One network, ten points apart": recipes,
     "Eleven times fewer MACs? With equal training, three to five": equal_recipes,
-    "A fifth of the MACs, nearly all of the time": five_rulers,
+    "A fifth of the MACs, but not of the time": five_rulers,
     "Two claims weigh: Table 7 and φ. The rest is digits and wording": eight_claims,
     "Dense early stages: more MACs, and faster": fused,
     "B0 to B8 still win by MACs. By time they never do": winners,
@@ -178,6 +178,8 @@ def test_the_plain_recipe_halves_what_scaling_gains_and_costs_large_networks_mos
     assert round(plain["B5"] - plain["B0"], 1) == 3.2 and round(computed["gain"], 1) == 6.4
     own = {name: top1 for name, _, top1 in computed["scaled_up"]}
     assert round(plain["B4"] - plain["B0"], 1) == 3.5 and round(own["B4"] - own["B0"], 1) == 5.8
+    kept = [100 * (plain[name] - plain["B0"]) / (own[name] - own["B0"]) for name in ("B1", "B2", "B3", "B4", "B5")]
+    assert (round(min(kept)), round(max(kept))) == (40, 60)
 
 
 def test_compound_has_14_to_24_percent_more_macs_than_its_rivals(computed):
@@ -222,7 +224,14 @@ def test_equation_3_gives_images_the_largest_share_of_the_macs():
 
 
 def test_b1_against_resnet_152(computed):
-    assert [round(times, 1) for times in computed["faster"].values()] == [5.7, 3.1, 2.6]
+    assert [round(times, 1) for times in computed["faster"].values()] == [5.7, 3.1, 2.6, 4.9]
+
+
+def test_a_laptop_disagrees_with_both_clocks(computed):
+    ours = sorted((row for row in computed["rich"] if row["family"] == "EfficientNet"), key=lambda row: row["top1"])
+    points = [(row["model"], 1 / row["i7_12700h"], row["top1"]) for row in ours]
+    rival = computed["rival"]
+    assert round(computed["needed"](points, rival["top1"]) * rival["i7_12700h"], 2) == 0.56
 
 
 def test_the_advice_follows_from_the_table(computed):
@@ -280,6 +289,10 @@ def test_fine_print_of_the_last_table(computed):
         for goal in range(76, 86):
             fit = [row for row in entrants if row["top1"] >= goal and row[column]]
             assert max(fit, key=lambda row: row[column])["family"] != "EfficientNet"
+    for goal, behind in ((78, 1.01), (79, 1.03)):
+        fit = [row for row in entrants if row["top1"] >= goal and row["i7_12700h"]]
+        b0 = max(row["i7_12700h"] for row in fit if row["model"] == "efficientnet_b0")
+        assert round(max(row["i7_12700h"] for row in fit) / b0, 2) == behind
     others = [row for row in entrants if row["family"] != "MobileNetV4" and row["top1"] >= 80 and row["rtx3090"]]
     assert max(others, key=lambda row: row["rtx3090"])["model"] == "efficientnet_b1"
 

@@ -96,7 +96,7 @@ def draw_way_back(errors, title):
     for width, part in ((widths[0], "project"), (widths[-1], "expand")):
         ax.axvline(width, color=COLORS[part], lw=9, alpha=0.25, marker="", zorder=1)
         near = dict(ha="left", xytext=(10, -2)) if part == "project" else dict(ha="right", xytext=(-10, -2))
-        text = f"behind {part}:\n{width} channels"
+        text = f"after {part}:\n{width} channels"
         look = dict(xycoords=("data", "axes fraction"), textcoords="offset points", va="top", weight="bold", size=16)
         ax.annotate(text, (width, 1), color=COLORS[part], **near, **look)
     ax.set(ylim=(-3, 85), xticks=widths)

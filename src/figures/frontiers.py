@@ -15,7 +15,7 @@ WIDE, HIGH = 5.05, 2.3  # of a panel, in inches
 LEAST = 74  # top-1 in %: what is below is left out
 LEFT, RIGHT, BETWEEN, ABOVE, BOTTOM, HEAD = 0.9, 0.15, 0.95, 1.2, 0.8, 0.1  # room around the panels, in inches
 FAMILY = "EfficientNet"  # the one that is marked
-KEY = f"red: {FAMILY}, hollow where beaten · dark: others on the frontier · named: the fastest that reaches {{}} %"
+KEY = f"red: {FAMILY}, hollow where beaten · dark: others on the frontier · ringed: the fastest that reaches {{}} %"
 
 
 def draw_frontiers(panels, cost, xlabel, ylabel, title, goal):
@@ -88,6 +88,7 @@ def _plot_frontier(ax, points, frontier):
     for who, label, x, y in frontier:
         if label:
             colour = COLORS["accent"] if who == FAMILY else COLORS["ink"]
+            ax.scatter(x, y, s=15**2, facecolor="none", ec=COLORS["ink"], lw=1.6, zorder=6)
             named.append((label, x, y, dict(color=colour, weight="bold", size=14)))
     label_points(ax, named, sides=((-0.8, 0.8), (-1, 0), (0, 1), (0.8, -0.8), (1, 0), (0, -1)))
 

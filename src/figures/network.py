@@ -50,7 +50,7 @@ def draw_block(block, title=None):
         x += gap
         x += _draw_map(ax, x, shape, role)
 
-    _draw_skip(ax, block, start, x, maps)
+    _draw_skip(ax, block, start, x, maps, title)
     _draw_shares(fig, block)
     ratio = first.filters // first.inputs if block.expand else 1
     kind, name = f"MBConv{ratio}, {block.depthwise.kernel}×{block.depthwise.kernel}", block.name.rstrip("_")
@@ -124,7 +124,7 @@ def _draw_operator(ax, x, gap, role, conv):
 def _draw_gate(ax, block, x):
     """The squeeze-and-excitation branch below the axis, and the multiplication on it."""
     colour, wide, narrow = COLORS["se"], block.se_reduce.inputs, block.se_reduce.filters
-    down, up, centre = x + 0.24, x + 1.12, x + 0.68  # where the branch leaves, where it comes back
+    down, up, centre = x + 0.34, x + 1.14, x + 0.74  # where the branch leaves, where it comes back
     canvas.line(ax, [(x + 0.08, AXIS), (up - canvas.NODE, AXIS)], COLORS["ink"], canvas.THIN_LINE)
     canvas.line(ax, [(down, AXIS), (down, FLOOR), (centre - 0.31, FLOOR)], colour)
     canvas.arrow(ax, [(centre + 0.31, FLOOR), (up, FLOOR), (up, AXIS - canvas.NODE - 0.02)], colour)
@@ -138,8 +138,8 @@ def _draw_gate(ax, block, x):
     ax.text(centre, FLOOR - 0.95, f"{short(macs)} MACs · {short(params)} params", ha="center", va="top", **canvas.NOTE)
 
 
-def _draw_skip(ax, block, start, end, maps):
-    """The skip connection and the addition, or the reason why there is none."""
+def _draw_skip(ax, block, start, end, maps, headline):
+    """The skip connection and the addition; or, unless the headline tells something else, why there is none."""
     leave, plus = start + _length(*maps[0]) / 2, end + 0.4
     if block.skip:
         colour, text = COLORS["skip"], "skip connection"
@@ -150,6 +150,8 @@ def _draw_skip(ax, block, start, end, maps):
         canvas.node(ax, plus, AXIS, "+", colour)
         if block.drop_rate:
             text += f" · in training, the branch is dropped for {100 * block.drop_rate:.3g} % of the images"
+    elif headline:
+        return
     else:
         colour, reasons = COLORS["muted"], []
         (_, before), (_, after), stride = maps[0], maps[-1], block.depthwise.stride

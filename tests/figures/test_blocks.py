@@ -46,7 +46,7 @@ def test_the_way_back_marks_where_a_block_is_narrow_and_wide():
     fig = drawing.draw_way_back({"ReLU": (widths, [67, 22]), "swish": (widths, [62, 17])}, "Wider loses less")
     relu, swish, narrow, wide = fig.axes[0].lines
     assert relu.get_xydata().tolist() == [[24, 67], [144, 22]] and swish.get_xydata().tolist() == [[24, 62], [144, 17]]
-    for line, text in ((narrow, "behind project:\n24 channels"), (wide, "behind expand:\n144 channels")):
+    for line, text in ((narrow, "after project:\n24 channels"), (wide, "after expand:\n144 channels")):
         assert f"\n{line.get_xdata()[0]} channels" in text and text in words(fig)
     assert headline(fig) == "Wider loses less"
     check_layout(fig)

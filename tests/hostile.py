@@ -45,6 +45,11 @@ def floods(connection, *_):
         connection.send_bytes(b'{"state": "answer", "marks": "right"}')
 
 
+def no_answer(connection, *_):
+    while True:
+        connection.send_bytes(b"[]")
+
+
 def too_large(connection, *_):
     connection.send_bytes(b"[" + b"1," * 20_000_000 + b"1]")
     time.sleep(60)

@@ -17,8 +17,7 @@ from pathlib import Path
 import nbformat
 
 from execute import normalise, repository
-from lesson_form import code_lines, count_words
-from lint import CHECK_CALL
+from lesson_form import CHECK_CALL, below_predictions, code_lines, count_words
 from markup import link_targets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -165,22 +164,19 @@ def student_notebook(notebook, answers=True):
     """Takes out, in place, what answers for a learner: outputs, and what code says right after a prediction."""
     normalise(notebook)
     notebook.metadata["colab"] = {"generative_ai_disabled": True}
-    predicted = False
+    for cell in [cell for _, below in below_predictions(notebook.cells) for cell in below]:
+        cell.source = without_telling(cell.source)
+        if "unseal(" in cell.source:  # long codes are folded; Jupyter and Colab have a word each for it
+            cell.metadata["jupyter"] = {"source_hidden": True}
+            cell.metadata["cellView"] = "form"
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            predicted = "<summary>Answer" in cell.source
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        elif cell.cell_type == "markdown":
             # the closed `solution` is not offered
             cell.source = re.sub(r",? and `solution\(\"\d\d\.\d\"\)` [^.]*(?=\.)", "", cell.source)
             if not answers:
                 cell.source = without_answer(cell.source)
-            continue
-        cell.outputs, cell.execution_count = [], None
-        if predicted and not CHECK_CALL.search(cell.source):
-            hidden = without_telling(cell.source)
-            if "unseal(" in hidden:  # long codes are folded; Jupyter and Colab have a word each for it
-                cell.metadata["jupyter"] = {"source_hidden": True}
-                cell.metadata["cellView"] = "form"
-            cell.source = hidden
 
 
 def without_answer(source):
@@ -198,7 +194,8 @@ def without_telling(source):
     source = _without_comments("\n".join(lines))
     texts = _telling_texts(ast.parse(source))
     for node in sorted(texts, key=lambda node: (node.lineno, node.col_offset), reverse=True):
-        source = _replaced(source, node, _sealed(node))
+        text = f"({ast.get_source_segment(source, node)})"  # in brackets, for it may go over several lines
+        source = _replaced(source, node, f'eval(unseal("{seal(text)}"))')
     return f"from exercises.sealed import unseal\n\n{source}" if texts else source
 
 
@@ -213,39 +210,16 @@ def _without_comments(source):
 
 def _telling_texts(tree):
     """The texts in calls of `show`: what a picture shows, its headline. Single words, such as labels, are none."""
-    found = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "show":
-            parts = list(ast.walk(node))
-            inside = {id(inner) for part in parts if isinstance(part, ast.JoinedStr) for inner in ast.walk(part)}
-            for part in parts:
-                whole = isinstance(part, ast.JoinedStr) or id(part) not in inside
-                if whole and len(_template(part)[0].split()) >= 5:
-                    found[part.lineno, part.col_offset] = part
-    return list(found.values())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    shown = [text for call in calls if getattr(call.func, "id", "") == "show" for text in _texts_in(call)]
+    return [text for text in shown if len(ast.unparse(text).split()) >= 5]
 
 
-def _template(node):
-    """A text, plain or an f-string, as a template for `format` and the code of its values; empty for anything else."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value, []
-    template, values = "", []
-    for part in node.values if isinstance(node, ast.JoinedStr) else []:
-        if isinstance(part, ast.Constant):
-            template += part.value.replace("{", "{{").replace("}", "}}")
-            continue
-        spec = "".join(getattr(piece, "value", "") for piece in getattr(part.format_spec, "values", []))
-        conversion = f"!{chr(part.conversion)}" if part.conversion > 0 else ""
-        template += f"{{{conversion}:{spec}}}" if spec else f"{{{conversion}}}"
-        values.append(ast.unparse(part.value))
-    return template, values
-
-
-def _sealed(node):
-    """The code that gives a text again."""
-    template, values = _template(node)
-    code = f'unseal("{seal(template)}")'
-    return f"{code}.format({', '.join(values)})" if isinstance(node, ast.JoinedStr) else code
+def _texts_in(node):
+    """The texts below a node of the syntax tree; an f-string is one text, whatever stands in it."""
+    if isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str):
+        return [node]
+    return [text for child in ast.iter_child_nodes(node) for text in _texts_in(child)]
 
 
 def _replaced(source, node, text):
@@ -301,19 +275,14 @@ def in_words(edits):
     parts = []
     for edit in edits.split("; "):
         old, arrow, new = (text.strip() for text in f" {edit} ".rpartition(" -> "))
-        wrong = _code(new) if new else "nothing"
-        parts.append(f"{_code(old)} becomes {wrong}" if old else f"{wrong} is written")
+        wrong = f"`{new}`" if new else "nothing"
+        parts.append(f"`{old}` becomes {wrong}" if old else f"{wrong} is written")
     return ", ".join(parts)
 
 
 def _plain(text):
     """A text whose signs Markdown takes as they are: w**2 is no bold type."""
     return re.sub(r"([*_`$<\[])", r"\\\1", text)
-
-
-def _code(text):
-    mark = "``" if "`" in text else "`"
-    return f"{mark}{text}{mark}"
 
 
 # ---------------------------------------------------------------- minutes

@@ -26,7 +26,7 @@ def grade(folder, out):
     from start import native_log_off
 
     with native_log_off():  # they start TensorFlow
-        from feedback import class_page, feedback_page, titles
+        from feedback import class_page, feedback_page
         from grading import grade_all, submissions, table
         from recipe import progress
 
@@ -42,15 +42,15 @@ def grade(folder, out):
     paths = submissions(folder)
     if not paths:
         raise ValueError(f"{str(folder)!r} holds no file; put the submitted notebooks into it.")
-    names, graded, pages, start = titles(), [], set(), time.perf_counter()
+    graded, pages, start = [], set(), time.perf_counter()
     for one in grade_all(folder, paths):
         graded.append(one)
         name = page_name(one.file, pages)
         pages.add(name)
-        write(out / "feedback" / name, feedback_page(one, names))
+        write(out / "feedback" / name, feedback_page(one))
         write(out / "marks.csv", "\ufeff" + rows_text(table(graded)))  # the mark tells Excel that it is UTF-8
         progress(f"{len(graded)} of {len(paths)}: {one.file:30.30}", start, len(graded) / len(paths))
-    write(out / "class.html", class_page(graded, names))
+    write(out / "class.html", class_page(graded))
     print(f"\n{len(graded)} files, {sum(bool(one.marks) for one in graded)} with marks: {out / 'marks.csv'}")
 
 

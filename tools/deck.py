@@ -28,7 +28,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from execute import ROOT
-from rendering import Picture, Renderer, code_html, markdown, question_and_answer
+from lesson_form import PREDICTION
+from rendering import Picture, Renderer, code_html, markdown, markdown_line
 
 FOLDER = ROOT / "tools" / "decks"
 TAKES = ("figure", "image", "crop", "alt", "code", "printed", "ask", "minutes", "note")
@@ -146,7 +147,7 @@ def fill(slide, lesson):
         slide.printed = _lines(lesson.printed(cell), lines)
     if "ask" in slide.takes:
         cell, _ = _cell(slide.takes["ask"], lesson)
-        if not question_and_answer(cell.source):
+        if not PREDICTION.search(cell.source):
             raise ValueError(f"cell {cell.id} asks for no prediction with a folded answer.")
 
 
@@ -253,7 +254,7 @@ def build(lesson, slides, pages):
     renderer = Renderer(pages)
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "tools" / "templates"), autoescape=True)
     environment.filters["markdown"] = lambda text: Markup(markdown(_unbroken(text), renderer))
-    environment.filters["line"] = lambda text: Markup(_line(text, renderer))
+    environment.filters["line"] = lambda text: Markup(markdown_line(_unbroken(text), renderer))
     environment.filters["code"] = lambda text: Markup(code_html(text))
     values = dict(lesson=lesson, slides=slides, total=sum(slide.minutes for slide in slides))
     return [environment.get_template(name).render(values) for name in ("deck.html.j2", "notes.html.j2")]
@@ -262,8 +263,3 @@ def build(lesson, slides, pages):
 def _unbroken(text):
     """The text with spaces at which no line may end: in "3 × 3" and "7 %"."""
     return text.replace(" × ", "\u00a0×\u00a0").replace(" %", "\u00a0%")
-
-
-def _line(text, renderer):
-    """Markdown of one line, without the paragraph around it."""
-    return markdown(_unbroken(text), renderer).strip().removeprefix("<p>").removesuffix("</p>")

@@ -8,21 +8,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-from matplotlib import colors  # noqa: E402
-from matplotlib.patches import PathPatch  # noqa: E402
-from matplotlib.path import Path as Curve  # noqa: E402
-from PIL import Image  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import colors
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Curve
+from PIL import Image
 
-from architecture import Scale, plan  # noqa: E402
-from atomic import write_atomically  # noqa: E402
-from command import fails_in_one_line  # noqa: E402
-from datasets import published  # noqa: E402
-from figures import COLORS, canvas, draw_accuracy, draw_block, draw_network  # noqa: E402
-from figures.charts import TABLE_2, efficientnets, plot_accuracy  # noqa: E402
-from figures.network import SLABS, draw_stack, facts, fit_stacks  # noqa: E402
-from figures.style import png  # noqa: E402
+from architecture import Scale, plan
+from atomic import write_atomically
+from command import fails_in_one_line
+from datasets import published
+from figures import COLORS, canvas, draw_accuracy, draw_block, draw_network
+from figures.charts import TABLE_2, efficientnets, plot_accuracy
+from figures.network import SLABS, draw_stack, facts, fit_stacks
+from figures.style import png
 
 IMGS = ROOT / "imgs"
 

@@ -162,7 +162,10 @@ def main(arguments=None):
     if options.setup_cell:
         print(setup_cell())
         return 0
-    return int(_execute_each(notebooks(options.notebooks)) > 0)
+    paths = notebooks(options.notebooks)
+    for path in paths:
+        read(path)  # what is no notebook is told before anything runs
+    return int(_execute_each(paths) > 0)
 
 
 def _execute_each(paths):

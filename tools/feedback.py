@@ -4,16 +4,12 @@ A page is one HTML file that needs nothing else, reads well on a phone and on pa
 """
 
 import html
-import json
 import re
 from collections import Counter
-from pathlib import Path
 
+from exercises import find
 from grading import STATES
 
-ROOT = Path(__file__).resolve().parent.parent
-SIGNS = {"right": "✓", "not answered": "○", "missing": "○", "not finished": "○"}
-SIGNS |= {"not run": "○", "not judged": "○"}  # a person reads these; ✗ for all others
 MOST_CODE = 4000  # characters of an answer that are shown
 
 STYLE = """\
@@ -39,16 +35,6 @@ th, td { text-align: left; vertical-align: top; border-bottom: 1px solid var(--l
 """
 
 
-def titles():
-    """The title of each exercise, from the lessons: "04.1" -> "Three power laws"."""
-    found = {}
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            for number, title in re.findall(r"^### (\d\d\.\d) · (.+?)(?: \(\w+\))?$", "".join(cell["source"]), re.M):
-                found[number] = title
-    return found
-
-
 def page(title, body):
     """A whole page. title: text; body: HTML."""
     return (
@@ -59,8 +45,8 @@ def page(title, body):
     )
 
 
-def feedback_page(graded, names):
-    """The page of one submission. names: the titles of the exercises."""
+def feedback_page(graded):
+    """The page of one submission."""
     title = f"Feedback: {graded.file.removesuffix('.ipynb')}"  # the folder may hold the only name
     body = [f"<h1>{html.escape(title)}</h1>"]
     if graded.problem:
@@ -70,31 +56,26 @@ def feedback_page(graded, names):
     of = f"{graded.right} of {len(graded.marks)}"
     body.append(f'<p class="sum"><b>{of}</b> exercises of lesson {graded.lesson} right{read}</p>')
     body.append(f'<p class="muted">From the file {html.escape(graded.file)}.</p>')
-    body += [_article(mark, names.get(mark.number, mark.name)) for mark in graded.marks]
+    body += map(_article, graded.marks)
     return page(title, "\n".join(body))
 
 
-def _article(mark, title):
-    from exercises import find
-
-    said = re.sub(rf"^\S {re.escape(mark.number)} ", "", mark.line)
-    parts = [f"<h2>{mark.number} · {html.escape(title)}</h2>", f"<p>{_state(mark.state)}</p>"]
+def _article(mark):
+    entry = find(mark.number)
+    sign, said = mark.line[0], mark.line.removeprefix(f"{mark.line[0]} {mark.number} ")
+    kind = {"✓": "right", "○": "open", "✗": "wrong"}[sign]
+    parts = [f"<h2>{mark.number} · {html.escape(entry.title)}</h2>"]
+    parts.append(f'<p><span class="state {kind}">{sign} {mark.state}</span></p>')
     parts.append(f"<p>{html.escape(said)}</p>")
     if mark.state in ("wrong", "not answered", "not finished"):
-        parts.append(f'<p class="muted">A hint: {html.escape(find(mark.number).hints[0])}</p>')
+        parts.append(f'<p class="muted">A hint: {html.escape(entry.hints[0])}</p>')
     if mark.source:
         code = mark.source if len(mark.source) <= MOST_CODE else mark.source[:MOST_CODE] + "\n… (cut)"
         parts.append(f"<details><summary>The code that was run</summary><pre>{html.escape(code)}</pre></details>")
     return "<article>\n" + "\n".join(parts) + "\n</article>"
 
 
-def _state(state):
-    sign = SIGNS.get(state, "✗")
-    kind = {"✓": "right", "○": "open", "✗": "wrong"}[sign]
-    return f'<span class="state {kind}">{sign} {state}</span>'
-
-
-def class_page(all_graded, names):
+def class_page(all_graded):
     """The page for the teacher: each exercise, how the class did, what was said most often, and what is to be read."""
     marks = {}
     for graded in all_graded:
@@ -108,7 +89,7 @@ def class_page(all_graded, names):
     for number, found in sorted(marks.items()):
         states = Counter(mark.state for mark in found)
         others = ", ".join(f"{count} {state}" for state, count in states.most_common() if state != "right")
-        title = html.escape(names.get(number, ""))
+        title = html.escape(find(number).title)
         body.append(f'<tr><th scope="row">{number} {title}</th><td>{states["right"]} of {len(found)}</td>')
         body.append(f"<td>{others}</td><td>{html.escape(most_said(found))}</td></tr>")
     body.append("</table>")

@@ -6,7 +6,6 @@ code. Whatever a file is (no notebook, empty, hostile, endless) it gets a row.
 
 import builtins
 import json
-import linecache
 import os
 import re
 import signal
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from exercises import EXERCISES, answers, compared
 from submission import work
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -275,34 +275,8 @@ def unpacked(message):
     return Thing(str(message.get("object", "something"))[:60])
 
 
-def replay(results):
-    """A function that gives, call by call, what the answer gave in its own process, or raises what it raised there.
-
-    results: values, or (error, line) for a call that raised in that line of the answer.
-    """
-    lines, places = ["def answer(*args):", "    case = next(cases)"], ["", ""]
-    for i, result in enumerate(results):
-        lines.append(f"    if case == {i}: return give({i})")  # a line for each, so that the answer's can stand for it
-        places.append(result[1] if _raised(result) else "")
-
-    def give(case):
-        if _raised(results[case]):
-            raise results[case][0]
-        return results[case]
-
-    scope = dict(cases=iter(range(len(results))), give=give)
-    exec(compile("\n".join(lines), "<answer>", "exec"), scope)
-    linecache.cache["<answer>"] = 0, None, places, "<answer>"
-    scope["answer"].__wrapped__ = len  # which has no source: what is left open was found where the source is
-    return scope["answer"]
-
-
-def _raised(result):
-    return isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], BaseException)
-
-
 def received(message):
-    """A value, or (error, line), from a message of `submission.results`. Raises ValueError if it is neither."""
+    """A value, or Raised, from a message of `submission.results`. Raises ValueError if it is neither."""
     if not isinstance(message, dict) or "raised" not in message:
         return unpacked(message)
     name, text = str(message["raised"]), str(message.get("text", ""))
@@ -311,54 +285,48 @@ def received(message):
         kind = type(name, (Exception,), {})
     error = kind.__new__(kind)
     error.args = (text,)
-    return error, str(message.get("line", ""))
+    return answers.Raised(error, str(message.get("line", "")))
 
 
 def judge(entry, found, results, stopped):
     """The Mark of one exercise. Never raises."""
-    from exercises import answers, verdict
-
-    state, name = found.get("state"), str(found.get("name", entry.name))[:60]
+    state, name = str(found.get("state", "")), str(found.get("name", entry.name))[:60]
     mark = Mark(entry.number, name, "not judged", source=str(found.get("source", "")))
     plain = {"missing": "missing", "stub": "not answered", "syntax": "syntax error", "refused": "not run"}
-    if state in plain or stopped == "ended Python" or not state:
-        mark.state = plain.get(state) or stopped
+    if state != "answer" or stopped == "ended Python":
+        mark.state = plain.get(state) or stopped or "ended Python"
         mark.line = _said(mark, str(found.get("note", "")))
         return mark
     try:
         values = [received(result) for result in results]
         if stopped:
-            values.append((answers.TimeUp(), ""))
-        right, mark.line = verdict(entry.number, replay(values))
+            values.append(answers.Raised(answers.TimeUp()))
+        right, mark.line = compared(entry, values, is_open=found.get("open"))
     except Exception as error:
         mark.line = f"○ {entry.number} could not be judged: {type(error).__name__}. Mark it by hand."
         return mark
-    mark.state = "right" if right else "too slow" if stopped else "wrong"
-    if not right and found.get("open"):
-        mark.state = "not finished"
-        mark.line = _said(mark)
+    mark.state = "too slow" if stopped else "wrong"
+    if right or found.get("open"):
+        mark.state = "right" if right else "not finished"
     return mark
 
 
-def _said(mark, note=""):
+def _said(mark, note):
     """One line about an answer that was not compared."""
     words = {
         "missing": f"no function {mark.name} is in the notebook",
         "not answered": f"not answered yet: {mark.name} is as it was handed out",
-        "not finished": f"not finished: a ... is left in {mark.name}",
         "syntax error": f"{mark.name} is no Python: {note}",
         "not run": f"{mark.name} was not run: {note}",
         "ended Python": f"{mark.name} ended Python itself, or used up its memory: return the result",
         "too slow": f"{mark.name} could not even be read in time",
     }
-    sign = "○" if mark.state in ("missing", "not answered", "not finished", "not run") else "✗"
+    sign = "○" if mark.state in ("missing", "not answered", "not run") else "✗"
     return f"{sign} {mark.number} {words[mark.state]}."
 
 
 def grade(path, file, runner):
     """Grades one file. Returns a Graded, whatever the file is. file: its name in the table."""
-    from exercises import EXERCISES
-
     graded = Graded(file)
     try:
         sources, others = read_cells(path)
@@ -380,8 +348,6 @@ def grade(path, file, runner):
 
 def grade_all(folder, paths):
     """Yields the Graded of each of `paths`, submissions in a folder."""
-    from exercises import answers
-
     runner = Runner(answers.SECONDS)
     for path in paths:
         file = path.relative_to(folder).as_posix().encode("utf-8", "replace").decode("utf-8")

@@ -20,6 +20,7 @@ WORDS, BRACKETS = (1_000, 1_900), 15
 CELLS, MEDIAN, LONG = 36, 5, 15  # code cells; the median one's lines; lines that one in ten may exceed
 PRINTED, WIDTH = 8, 100  # printed lines of a cell; characters of a line, which wraps beyond on a laptop
 PREDICTION = re.compile(r"\*\*Predict first\.\*\*(.*?)<details>\s*<summary>Answer</summary>(.*?)</details>", re.S)
+CHECK_CALL = re.compile(r"""^check\(["']([^"']+)""", re.M)
 WORD = r"\w[\w'’.,:×/-]*"
 SECRET = re.compile(r'\d[\d,]*\.?\d+|(?<=")\w+(?=")')  # a number of two digits at least, a word in quotes
 PICTURE_IN_WORDS = re.compile(r'\s*(alt=)?f?"[^"]*"?[,)]*')
@@ -116,6 +117,19 @@ def too_much(form):
         for line in lines:
             if len(line) > WIDTH:
                 yield f"a printed line of {len(line)} characters wraps, limit {WIDTH}: {line[:40]!r}"
+
+
+def below_predictions(cells):
+    """(cell that asks, code cells below it) for each prediction: what runs before the next words, checks left out."""
+    found, below = [], []
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            below = []
+            if PREDICTION.search(cell.source):
+                found.append((cell, below))
+        elif cell.cell_type == "code" and not CHECK_CALL.search(cell.source):
+            below.append(cell)
+    return found
 
 
 def leaks(cells):

@@ -12,6 +12,7 @@ import ast
 import builtins
 import copy
 import re
+import symtable
 import sys
 from dataclasses import dataclass
 from html import escape
@@ -21,8 +22,9 @@ from statistics import median
 import nbformat
 
 from execute import CELL_METADATA, KERNELSPEC, LIVE, badge, notebooks, read, setup_cell
-from lesson_form import form_of, leaks, too_much
+from lesson_form import CHECK_CALL, form_of, leaks, too_much
 from markup import dead_links, foreign_places, images_without_alt, prose
+from submission import free_names
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
@@ -32,8 +34,6 @@ SECTIONS = ("What you will be able to do", "Before you start", "In this notebook
 SLIDES = ("slide", "subslide", "fragment", "skip", "notes", "-")
 EXEMPT_TAGS = {"nbval-ignore-output", "nbval-skip"}
 EXEMPT_COMMENT = re.compile(r"^\s*#\s*(NBVAL_IGNORE_OUTPUT|NBVAL_SKIP|PYTEST_VALIDATE_IGNORE_OUTPUT)", re.M | re.I)
-
-CHECK_CALL = re.compile(r"""^check\(["']([^"']+)""", re.M)
 
 RULES = {}
 
@@ -318,38 +318,16 @@ def exercise_names_are_imported(notebook):
     known = set(dir(builtins))
     for label, cell in notebook.code:
         try:
-            tree = ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", cell.source, flags=re.M))
+            scope = symtable.symtable(re.sub(r"^(\s*)[%!].*$", r"\1pass", cell.source, flags=re.M), label, "exec")
         except SyntaxError as error:
             yield f"{label} is not Python: {error.msg}"
             continue
-        known |= bound_names(tree)
+        known |= {name.get_name() for name in scope.get_symbols() if name.is_assigned() or name.is_imported()}
         for number in CHECK_CALL.findall(cell.source):
             if number in exercises.EXERCISES:
-                missing = sorted(used_names(ast.parse(exercises.find(number).solution)) - known)
+                missing = sorted(free_names(ast.parse(exercises.find(number).solution)) - known)
                 if missing:
                     yield f"{label}: the solution of {number} uses {', '.join(missing)}, not imported above it"
-
-
-def bound_names(tree):
-    """The names that code imports, defines or assigns; not the arguments of its functions."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    return names
-
-
-def used_names(tree):
-    """The names that code reads without binding them itself, Python's own left out."""
-    nodes = list(ast.walk(tree))
-    arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
-    return (
-        {node.id for node in nodes if isinstance(node, ast.Name)} - bound_names(tree) - arguments - set(dir(builtins))
-    )
 
 
 @rule

@@ -5,7 +5,7 @@ import re
 # written so that this file does not contain what it forbids
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:work|root|tmp|home|Users|private|var)/|\b[A-Z]:\\{1,2}[A-Za-z]\w+")
 INTERNAL = re.compile(r"(?<![\w/-])(?:\.\./)*share[d]/|\bpy[p]i\.org|pythonhoste[d]\.org|registry\.npmj[s]")
-MARKDOWN_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\]|!\[[^\]]*\]\([^)]*\))*)\]\(\s*<?([^)\s>]+)>?[^)]*\)")
+MARKDOWN_LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\]|!\[[^\]]*\]\([^)]*\))*)\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.I)
 HTML_TARGET = re.compile(r"""<(?:img|a|source)\b[^>]*?\b(?:src|href)\s*=\s*["']([^"']+)""", re.I)
 
@@ -16,8 +16,8 @@ def prose(source):
 
 
 def images_without_alt(text):
-    for image, alt, target in re.findall(r"(!)\[([^\]]*)\]\(([^)]*)\)", text):
-        if image and not alt.strip():
+    for alt, target in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", text):
+        if not alt.strip():
             yield f"image {target} has no alt text"
     for tag in HTML_IMAGE.findall(text):
         if not re.search(r"""\balt\s*=\s*["'][^"']*\w""", tag, re.I):
@@ -26,7 +26,7 @@ def images_without_alt(text):
 
 def link_targets(text):
     """Targets of Markdown links and images, also of a badge inside a link, and of HTML ones."""
-    for _, inner, target in MARKDOWN_LINK.findall(text):
+    for inner, target in MARKDOWN_LINK.findall(text):
         yield target
         yield from link_targets(inner)
     yield from HTML_TARGET.findall(text)

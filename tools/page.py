@@ -1,34 +1,18 @@
 """A lesson as a page to read: the whole notebook, its pictures described, its links leading out of the repository."""
 
 import copy
-import re
-from dataclasses import dataclass
 from html import escape
 
 from nbconvert.exporters import HTMLExporter
 
 from execute import ROOT, repository
-from rendering import Renderer, anchor, code_html, headings, markdown, question_and_answer
+from lesson_form import CHECK_CALL, PREDICTION, below_predictions
+from rendering import Renderer, anchor, code_html, headings, markdown, markdown_line
 
 TEMPLATES = ROOT / "tools" / "templates"
-CHECK = re.compile(r"^check\(", re.M)
 ANSWER_FOLD = "<details><summary>Answer</summary>"
 # on paper the answer stands at the end, and here is room for a pencil
 ANSWER_MARKED = '<p class="pencil">Your prediction:</p>\n\n<details class="answer"><summary>Answer</summary>'
-
-
-@dataclass
-class Page:
-    """What the template shows around the cells. `contents` are pairs (id, HTML) of the second headings, `answers` pairs
-    (HTML, outputs)."""
-
-    lesson: object
-    around: str
-    contents: list
-    answers: list
-    notebook: str
-    deck: bool
-    handout: bool
 
 
 def build(lesson, lessons, deck=False, handout=False):
@@ -38,10 +22,10 @@ def build(lesson, lessons, deck=False, handout=False):
     """
     renderer = Renderer(other.name for other in lessons)
     nb, answers = _prepared(lesson.nb)
-    page = Page(
+    page = dict(  # what the template shows around the cells
         lesson=lesson,
         around=_around(lesson, lessons),
-        contents=_contents(nb, renderer),
+        contents=_contents(nb, renderer),  # pairs (id, HTML) of the second headings
         answers=[(markdown(answer, renderer), results) for answer, results in answers],
         notebook=f"https://github.com/{repository()}/blob/main/notebooks/{lesson.path.name}",
         deck=deck,
@@ -57,32 +41,19 @@ def build(lesson, lessons, deck=False, handout=False):
 
 def _prepared(nb):
     """A copy of a notebook for the page, and for each prediction its answer and the outputs that tell it, too."""
-    nb, answers, setup, results = copy.deepcopy(nb), [], False, None
-    for cell in nb.cells:
-        if cell.cell_type == "markdown":
-            _fold_together(results)
-            found = question_and_answer(cell.source)
-            results = [] if found else None  # the code cells below a prediction
-            if found:
-                answers.append((found[1], []))
-            cell.source = cell.source.replace(ANSWER_FOLD, ANSWER_MARKED)
-        elif cell.cell_type == "code":
-            if not setup:
-                cell.metadata.setup = setup = True
-                cell.outputs = []
-            if CHECK.search(cell.source):  # "not answered yet" is for those who can answer
-                cell.outputs = []
-            elif results is not None:  # it would tell the answer before anyone unfolds it
-                results.append(cell)
-                answers[-1][1].extend(cell.outputs)
-    _fold_together(results)
+    nb, answers = copy.deepcopy(nb), []
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    code[0].metadata.setup = True
+    for cell in code:
+        if cell is code[0] or CHECK_CALL.search(cell.source):  # "not answered yet" is for those who can answer
+            cell.outputs = []
+    for asking, below in below_predictions(nb.cells):
+        if below:  # folded together, or they would tell the answer before anyone unfolds it
+            below[0].metadata.fold_begins = below[-1].metadata.fold_ends = True
+        answer = PREDICTION.search(asking.source)[2].strip()
+        answers.append((answer, [output for cell in below for output in cell.outputs]))
+        asking.source = asking.source.replace(ANSWER_FOLD, ANSWER_MARKED)
     return nb, answers
-
-
-def _fold_together(cells):
-    """Marks where a fold around these cells begins and ends."""
-    if cells:
-        cells[0].metadata.fold_begins = cells[-1].metadata.fold_ends = True
 
 
 def _around(lesson, lessons):
@@ -101,7 +72,7 @@ def _around(lesson, lessons):
 def _contents(nb, renderer):
     contents = []
     for heading in headings(nb, 2):
-        html = markdown(heading, renderer).strip().removeprefix("<p>").removesuffix("</p>")
+        html = markdown_line(heading, renderer)
         contents.append((anchor(html), html))
     return contents
 

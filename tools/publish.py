@@ -13,7 +13,6 @@ import argparse
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -30,16 +29,6 @@ REVEAL = {  # file of the package -> file of the site
     "plugin/notes/notes.js": "notes.js",
     "LICENSE": "LICENSE",
 }
-
-
-@dataclass
-class Entry:
-    """A line of the index: a lesson, and which forms of it there are."""
-
-    lesson: object
-    about: str
-    deck: bool
-    handout: bool
 
 
 def build(paths, out, handouts=True):
@@ -100,12 +89,12 @@ def _index(lessons, decks, out):
 
     image = "imgs/efficientnet.png"
     _write(out / image, (ROOT / image).read_bytes())
-    entries = []
+    entries = []  # a lesson, and which forms of it there are
     for lesson in lessons:
         if (out / f"{lesson.name}.html").exists():
             about = markdown(lesson.about, Renderer(other.name for other in lessons))
             handout = (out / f"{lesson.name}.pdf").exists()
-            entries.append(Entry(lesson, about, bool(decks[lesson.name]), handout))
+            entries.append(dict(lesson=lesson, about=about, deck=bool(decks[lesson.name]), handout=handout))
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "tools" / "templates"))
     return environment.get_template("index.html.j2").render(entries=entries, repository=repository())
 

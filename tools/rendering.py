@@ -15,8 +15,6 @@ from pygments.lexers import PythonLexer
 
 from execute import ROOT, repository
 
-PROMPT = re.compile(r"\*\*Predict first\.\*\*\s*(.*?)\s*(?=<details)", re.S)
-ANSWER = re.compile(r"<details[^>]*>\s*<summary>Answer</summary>\s*(.*?)\s*</details>", re.S)
 HEADING = re.compile(r"^(#{1,6}) (.+)$", re.M)
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 
@@ -143,6 +141,11 @@ def markdown(source, renderer):
     return MarkdownWithMath(renderer=renderer).render(source)
 
 
+def markdown_line(source, renderer):
+    """Markdown of one line as HTML, without the paragraph around it."""
+    return markdown(source, renderer).strip().removeprefix("<p>").removesuffix("</p>")
+
+
 def code_html(source):
     """Python with its colours as classes, so that light, dark and paper choose their own."""
     return highlight(source, PythonLexer(), HtmlFormatter(cssclass="code"))
@@ -162,9 +165,3 @@ def headings(nb, level):
                 if len(marks) == level:
                     found.append(text)
     return found
-
-
-def question_and_answer(source):
-    """(question, folded answer) of a cell that says "Predict first.", as Markdown, or None."""
-    question, answer = PROMPT.search(source), ANSWER.search(source)
-    return (question[1], answer[1]) if question and answer else None

@@ -279,18 +279,7 @@ def safe_builtins():
 def fence():
     """From here on this process writes no file, starts no program, opens no connection, and stays within its memory."""
     readable = tuple({os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))})
-    refused = (
-        "subprocess",
-        "socket",
-        "shutil",
-        "ctypes",
-        "urllib",
-        "http",
-        "ftplib",
-        "smtplib",
-        "webbrowser",
-        "winreg",
-    )
+    refused = set("subprocess socket shutil ctypes urllib http ftplib smtplib webbrowser winreg".split())
 
     def listen(event, arguments):
         if event == "open":
@@ -385,12 +374,11 @@ def scope_of(found):
 
 def results(found, scope, cases):
     """Yields what each call gives, as what JSON can hold."""
-    file = "<answer>"
     function = None
     for args in cases:
         try:
             if function is None:
-                exec(compile(found.source, file, "exec"), scope)
+                exec(compile(found.source, "<answer>", "exec"), scope)
                 function = scope[found.name]
             result = packed(function(*args))
         except BaseException as error:

@@ -12,9 +12,9 @@ from importlib import import_module
 from pathlib import Path
 
 from exercises.cards import EXERCISES
-from exercises.checks import cell, check, find, hint, solution, verdict
+from exercises.checks import cell, check, compared, find, hint, solution, verdict
 
-__all__ = ["EXERCISES", "cell", "check", "find", "hint", "solution", "verdict"]
+__all__ = ["EXERCISES", "cell", "check", "compared", "find", "hint", "solution", "verdict"]
 
 for lesson in sorted(Path(__file__).parent.glob("lesson_*.py")):
     import_module(f"{__name__}.{lesson.stem}")  # importing a lesson enters its exercises

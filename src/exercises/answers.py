@@ -27,9 +27,10 @@ SECONDS = 5  # for one call; the slowest solution takes a tenth of a second
 
 @dataclass(frozen=True)
 class Raised:
-    """The result of a call that raised. An oracle returns it where an answer has to raise."""
+    """The result of a call that raised, and the line that did. An oracle returns it where an answer has to raise."""
 
     error: BaseException
+    line: str = ""
 
 
 class TimeUp(BaseException):
@@ -43,7 +44,7 @@ def attempt(function, args):
         with _time_limit(SECONDS), np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
             return function(*copies)
     except (Exception, SystemExit, TimeUp) as error:
-        return Raised(error)
+        return Raised(error, _line_that_raised(error))
 
 
 @contextmanager
@@ -151,8 +152,9 @@ def call(name, args):
     return f"{name}({', '.join(map(word, args))})"
 
 
-def failure(error):
+def failure(raised):
     """In words: what a call raised, and where."""
+    error = raised.error
     if isinstance(error, TimeUp):
         return f"was still running after {SECONDS} seconds: is there a loop that never ends?"
     if isinstance(error, SystemExit):
@@ -162,8 +164,7 @@ def failure(error):
     except Exception:  # it is the learner's class
         text = ""
     reason = (text.splitlines() or ["no message"])[0][:100].rstrip(". ,")
-    line = _line_that_raised(error)
-    return f"raised {type(error).__name__}: {reason}" + (f', in the line "{line}"' if line else "")
+    return f"raised {type(error).__name__}: {reason}" + (f', in the line "{raised.line}"' if raised.line else "")
 
 
 def _line_that_raised(error):

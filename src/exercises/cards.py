@@ -52,10 +52,10 @@ def enter_cards(cards, functions):
     """Enters the exercises of a lesson in EXERCISES. functions: a dict of those which oracles and views call."""
     for card in re.split(r"^(?=\d\d\.\d )", cards, flags=re.MULTILINE)[1:]:
         head, body = card.strip().split("\n", 1)
-        number, kind = re.fullmatch(r"(\S+) (\w+): .+", head).groups()
+        number, kind, title = re.fullmatch(r"(\S+) (\w+): (.+)", head).groups()
         source, *lines = re.split(rf"^(?=[{SIGNS}] )", body, flags=re.MULTILINE)
         rows = {sign: [" ".join(line[2:].split()) for line in lines if line[0] == sign] for sign in SIGNS}
-        EXERCISES[number] = Exercise(number, kind, source.strip(), rows, functions)
+        EXERCISES[number] = Exercise(number, kind, title, source.strip(), rows, functions)
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Exercise:
 
     number: str
     kind: str
+    title: str
     source: str
     rows: dict
     functions: dict

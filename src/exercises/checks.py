@@ -77,20 +77,25 @@ def verdict(number, answer):
     An exception from a card (its inputs, oracle or rows) is no fault of the answer, and is raised.
     """
     entry = find(number)
-    number, stuck = entry.number, f'Stuck? hint("{entry.number}")'
+    number = entry.number
     if answer is ... or is_stub(answer, entry.stub, entry.name):
         holes = "the ..." if entry.stub.count("...") == 1 else "each ..."
-        return False, f"○ {number} not answered yet: replace {holes} in {entry.name}. {stuck}"
+        return False, f'○ {number} not answered yet: replace {holes} in {entry.name}. Stuck? hint("{number}")'
     if not callable(answer):
         wanted = f'check("{number}", {entry.name})'
         return False, f"✗ {number} wants the function itself, {wanted}, not {describe(answer)}."
-    results = _results(answer, entry.cases)
+    return compared(entry, _results(answer, entry.cases), left_open(answer))
+
+
+def compared(entry, results, is_open):
+    """Returns (right, line) for the results of an answer, call by call. is_open: a `...` is left in it."""
     got = [entry.parts(result) for result in results]
     if any(same_results(got, right) for right in entry.right):
-        return True, f"✓ {number} {entry.name}: {entry.praise}"
-    if left_open(answer):
-        return False, f"○ {number} not finished: a ... is left in {entry.name}. {stuck}"
-    return False, f"✗ {number} {_explain(entry, got)}"
+        return True, f"✓ {entry.number} {entry.name}: {entry.praise}"
+    if is_open:
+        stuck = f'Stuck? hint("{entry.number}")'
+        return False, f"○ {entry.number} not finished: a ... is left in {entry.name}. {stuck}"
+    return False, f"✗ {entry.number} {_explain(entry, got)}"
 
 
 def _results(answer, cases):
@@ -108,7 +113,7 @@ def _explain(entry, got):
     wrong = wrong or list(range(len(got)))  # here right for one right answer, there for another
     first, right = wrong[0], entry.right[0]
     line = f"{call(entry.name, entry.cases[first])} {_symptom(entry, got[first], right[first])}"
-    message = _named(entry, got, wrong)
+    message = _same_wherever_wrong(entry, got, wrong) or _same_first_wrong_part(entry, got, wrong)
     if not message and got[first][0] is None:
         message = "is a return missing, or is the result printed?"
     line = f"{line}: {message}" if message else line
@@ -118,7 +123,7 @@ def _explain(entry, got):
 def _symptom(entry, got, right):
     """In words: how the parts of a wrong result differ from the right ones."""
     if isinstance(got[0], Raised):
-        return failure(got[0].error)
+        return failure(got[0])
     if isinstance(right[0], Raised):
         return f"gave {describe(got[0])}, and must raise {type(right[0].error).__name__}"
     if len(got) < len(right):
@@ -133,13 +138,8 @@ def _first_wrong_part(got, right):
     return agreeing.index(False) % len(right)
 
 
-def _named(entry, got, wrong):
-    """The message of the mistake that gives what the answer gives; empty if none does."""
-    return _same_wherever_wrong(entry, got, wrong) or _same_first_wrong_part(entry, got, wrong)
-
-
 def _same_wherever_wrong(entry, got, wrong):
-    """Of the mistakes that agree in every wrong case, the one that agrees in most cases."""
+    """What to tell of the mistake that agrees in every wrong case, and in most cases; empty if none does."""
     best, most = "", 0
     for results, message in entry.wrong:
         if all(same_parts(got[i], results[i]) for i in wrong):
@@ -150,7 +150,7 @@ def _same_wherever_wrong(entry, got, wrong):
 
 
 def _same_first_wrong_part(entry, got, wrong):
-    """The first mistake whose first wrong part is the answer's, wherever that part is wrong."""
+    """What to tell of the first mistake whose first wrong part is the answer's, wherever that part is wrong."""
     right = entry.right[0]
     place = _first_wrong_part(got[wrong[0]], right[wrong[0]])
     cases = []

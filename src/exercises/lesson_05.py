@@ -56,7 +56,7 @@ def operations_per_mac(reported, macs):
   # allow 5 % of what is expected, no more
 ✓ 0.39 G and 0.77 G are both B0; 0.02 G is a tool that missed most layers.
 
-05.2 build: The frontier with several costs
+05.2 build: Build a frontier with several costs
 def on_frontier(costs, accuracies):
     """Which networks no other beats. costs: (networks, kinds of cost), accuracies: (networks,).
 

@@ -111,19 +111,14 @@ def run(shape, multiple, epochs, rate, seed, full=True):
 
 def choose_rate(shape, multiple):
     """Fills the rows that choose the learning rate of a shape, and returns it."""
-    rates = sorted(RATES)
+    rates, trial = sorted(RATES), dict(shape=shape, multiple=multiple, epochs=SHORT, seed=SEEDS[0])
     while True:
         fill("scaling", [key(shape, multiple, SHORT, rate) for rate in rates], run)
-        rows = [row for row in measured("scaling") if is_trial(row, shape, multiple)]
+        rows = [row for row in measured("scaling") if trial.items() <= row.items()]
         best = max(rows, key=lambda row: row["validation_top1"])["rate"]
         if rates[0] < best < rates[-1]:
             return best
         rates = sorted([*rates, best / 2 if best == rates[0] else best * 2])
-
-
-def is_trial(row, shape, multiple):
-    """Whether a row of the table counts for the choice of a shape's learning rate."""
-    return (row["shape"], row["multiple"], row["epochs"], row["seed"]) == (shape, multiple, SHORT, SEEDS[0])
 
 
 def key(shape, multiple, epochs, rate, seed=SEEDS[0]):

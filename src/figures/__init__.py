@@ -18,7 +18,8 @@ redrawing    sliders, and a picture that is drawn again as one drags
 canvas       drawing in inches: slabs and arrows
 labels       texts that keep out of each other's way
 
-Every function returns a matplotlib Figure and leaves showing it to `show`.
+Every function returns a matplotlib Figure and leaves showing it to `show`. `title` or `headline` is always the finding,
+written over the picture.
 """
 
 from figures.blocks import draw_channels, draw_dropped, draw_sum, draw_versions, draw_way_back
@@ -34,7 +35,7 @@ from figures.charts import (
     tradeoff,
 )
 from figures.convolution import draw_by_eye, draw_convolutions, draw_filters, draw_kernels, draw_rivals, draw_wiring
-from figures.evidence import draw_claims, draw_equal_recipes, draw_ratios, draw_winners, folded_table, readable
+from figures.evidence import draw_claims, draw_equal_recipes, draw_winners, folded_table, readable
 from figures.export import draw_files, draw_fold, draw_outlier
 from figures.fields import draw_fields
 from figures.frontiers import draw_frontiers, draw_ladder, draw_speeds

@@ -3,8 +3,9 @@
 import numpy as np
 
 from figures import canvas
+from figures.charts import draw_bar
 from figures.labels import write_headline
-from figures.style import COLORS, RAMP, subplots, white_or_ink
+from figures.style import COLORS, RAMP, name_rows, subplots
 
 TILE, ROWS, GAP = 0.3, 16, 1.45  # side of a channel's picture, channels in a column, room for an operator; in inches
 PIXELS = 28  # side of a channel's picture in a sheet
@@ -15,12 +16,11 @@ def draw_channels(maps, operators, title):
     """Draws every channel of the maps inside a block, a sheet of small pictures for each map.
 
     `maps`: dict of name -> (height, width, channels), each channel in its own range of greys; `operators`: (text, a
-    colour's name in COLORS) of what leads from each map to the next; `title`: the finding, as a headline.
+    colour's name in COLORS) of what leads from each map to the next.
     """
     widths = [-(-image.shape[-1] // ROWS) * TILE for image in maps.values()]
     width, height = 2 * EDGE + sum(widths) + GAP * len(operators), ROWS * TILE
-    fig, ax = canvas.new(width, FOOT + height + HEAD)
-    ax.text(EDGE, FOOT + height + 0.5, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(width, FOOT + height + HEAD, title)
     middle, left = FOOT + height / 2, EDGE
     for i, ((name, image), wide) in enumerate(zip(maps.items(), widths)):
         canvas.picture(fig, left, FOOT, wide, height, _contact_sheet(image), vmin=0, vmax=1, interpolation=None)
@@ -62,12 +62,11 @@ PICTURE, SIGN, BOTTOM, BAR = 3.5, 0.75, 0.55, 0.22  # sides of a picture, room f
 def draw_sum(before, correction, after, title):
     """Draws before + correction = after, one channel of each (height, width), all on one scale of greys.
 
-    The scale leaves out the highest and the lowest half percent of `after`. `title`: the finding, as a headline.
+    The scale leaves out the highest and the lowest half percent of `after`.
     """
     images = {"input": before, "correction": correction, "output": after}
     low, high = np.percentile(after, (0.5, 99.5))
-    fig, ax = canvas.new(2 * EDGE + 3 * PICTURE + 2 * SIGN + 1.1, BOTTOM + PICTURE + HEAD)
-    ax.text(EDGE, BOTTOM + PICTURE + 0.45, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(2 * EDGE + 3 * PICTURE + 2 * SIGN + 1.1, BOTTOM + PICTURE + HEAD, title)
     left = EDGE
     for (name, image), sign in zip(images.items(), ("+", "=", "")):
         shown = canvas.picture(fig, left, BOTTOM, PICTURE, PICTURE, image, vmin=low, vmax=high)
@@ -84,8 +83,7 @@ def draw_sum(before, correction, after, title):
 def draw_way_back(errors, title):
     """Draws the error of the way back from a wider layer, and where a block's narrow and wide layers stand on it.
 
-    `errors`: dict of activation -> (widths, errors in %), whose first width is the narrow layer and whose last the wide
-    one. `title`: the finding, as a headline.
+    `errors`: dict of activation -> (widths, errors in %); the first width is the narrow layer, the last the wide one.
     """
     fig, ax = subplots(figsize=(11, 5.4))
     looks = (COLORS["ink"], "-"), (COLORS["muted"], "--"), (COLORS["project"], "-")
@@ -100,9 +98,7 @@ def draw_way_back(errors, title):
         look = dict(xycoords=("data", "axes fraction"), textcoords="offset points", va="top", weight="bold", size=16)
         ax.annotate(text, (width, 1), color=COLORS[part], **near, **look)
     ax.set(ylim=(-3, 85), xticks=widths)
-    ax.set_xlabel(f"channels that carry {widths[0]} numbers", size=16)
-    ax.set_ylabel("error of the way back (%)", size=16)
-    ax.tick_params(labelsize=15)
+    ax.set(xlabel=f"channels that carry {widths[0]} numbers", ylabel="error of the way back (%)")
     write_headline(ax, title, size=19)
     return fig
 
@@ -110,27 +106,22 @@ def draw_way_back(errors, title):
 def draw_dropped(blocks, ran, title):
     """Draws the drop rate of each Block beside the blocks that ran; `ran`: (blocks, images), 0 where one was dropped.
 
-    Bars of blocks without a skip connection are hollow, their rows stay white: they always run. `title`: a headline.
+    Bars of blocks without a skip connection are hollow, their rows stay white: they always run.
     """
     fig, (left, right) = subplots(1, 2, figsize=(12, 5.6), sharey=True, width_ratios=[1, 2])
     fills = [COLORS["skip"] if block.skip else "white" for block in blocks]
     rates = [100 * block.drop_rate for block in blocks]
     left.barh(range(len(blocks)), rates, color=fills, edgecolor=COLORS["skip"], lw=1.4)
     names = [block.name.removeprefix("block").rstrip("_") for block in blocks]
-    left.set(yticks=range(len(blocks)), yticklabels=names)
-    left.set_xlabel("drop rate (%), hollow: no skip", size=15)
-    left.set_ylabel("block", size=15)
-    left.tick_params(labelsize=15)
-    left.invert_yaxis()
-    left.grid(False, axis="y")
+    name_rows(left, names)
+    left.set(xlabel="drop rate (%), hollow: no skip", ylabel="block")
     images = ran.shape[1]
     for block, image in np.ndindex(*ran.shape):
         if not blocks[block].skip:
             continue
         colour = COLORS["line"] if ran[block, image] else COLORS["skip"]
         right.barh(block, 1, left=image, height=1, color=colour, edgecolor="white", lw=1.2)
-    right.set_xlim(0, images)
-    right.set_xlabel(f"{images} images of a batch; filled: the block was dropped", size=15)
+    right.set(xlim=(0, images), xlabel=f"{images} images of a batch; filled: the block was dropped")
     right.grid(False)
     right.tick_params(length=0, labelbottom=False)
     right.spines[:].set_visible(False)
@@ -141,30 +132,23 @@ def draw_dropped(blocks, ran, title):
 def draw_versions(networks, printed, title):
     """Draws the MACs of several plans as bars, a part for each stage, and the cost that the paper prints as a line.
 
-    `networks`: dict of name -> Plan; `printed`: (label, MACs); `title`: the finding, as a headline.
+    `networks`: dict of name -> Plan; `printed`: (label, MACs).
     """
     fig, ax = subplots(figsize=(12, 1.9 + 0.95 * len(networks)))
     label, at = printed
+    largest = max(network.macs for network in networks.values()) / 1e6
     for place, network in enumerate(networks.values()):
         parts = [network.stem.macs, *(sum(block.macs for block in stage) for stage in network.stages)]
         parts.append(network.macs - sum(parts))
-        start = 0
-        for i, macs in enumerate(parts):
-            colour = RAMP(i / (len(parts) - 1))
-            ax.barh(-place, macs / 1e6, left=start / 1e6, height=0.6, color=colour, edgecolor="white", lw=1.2)
-            if macs > 0.018 * network.macs:
-                look = dict(ha="center", va="center", size=15, weight="bold", color=white_or_ink(colour))
-                ax.text((start + macs / 2) / 1e6, -place, f"{i + 1}", **look)
-            start += macs
-        ax.text(max(start, at) / 1e6 + 5, -place, f"{start / 1e6:.0f}", va="center", size=17, weight="bold")
+        stages = {f"{i}": macs / 1e6 for i, macs in enumerate(parts, start=1)}
+        colours = {name: RAMP(i / (len(parts) - 1)) for i, name in enumerate(stages)}
+        draw_bar(ax, place, stages, colours, lambda name, macs: name if macs > 0.018 * largest else "", size=15)
+        end = max(network.macs, at) / 1e6
+        ax.text(end + 5, place, f"{network.macs / 1e6:.0f}", va="center", size=17, weight="bold")
     ax.axvline(at / 1e6, color=COLORS["accent"], lw=2, zorder=4)
-    ax.text(at / 1e6 + 5, 0.5, label, color=COLORS["accent"], va="center", weight="bold", size=15)
-    ax.set_yticks([-i for i in range(len(networks))], list(networks))
-    largest = max(network.macs for network in networks.values())
-    ax.set(xlim=(0, 1.1 * largest / 1e6), ylim=(-len(networks) + 0.5, 0.75))
-    ax.set_xlabel("million MACs; the numbers are stages", size=15)
-    ax.tick_params(labelsize=15)
-    ax.grid(False, axis="y")
-    ax.tick_params(axis="y", length=0)
+    ax.text(at / 1e6 + 5, -0.5, label, color=COLORS["accent"], va="center", weight="bold", size=15)
+    name_rows(ax, networks)
+    ax.set(xlim=(0, 1.1 * largest), ylim=(len(networks) - 0.5, -0.75))
+    ax.set_xlabel("million MACs; the numbers are stages")
     write_headline(ax, title, size=19)
     return fig

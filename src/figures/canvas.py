@@ -22,12 +22,17 @@ NAME = dict(weight="bold", ha="center")
 NOTE = dict(size=13.5, color=COLORS["muted"])
 
 
-def new(width, height):
-    """A figure with one invisible axes whose coordinates are inches. Returns both."""
+def new(width, height, title=None, left=0.3, **look):
+    """A figure with one invisible axes whose coordinates are inches, and the title over it. Returns both.
+
+    `left`: where the title begins; `look`: what of it is not that of a HEADLINE.
+    """
     use_style()
     fig = plt.figure(figsize=(width, height), layout="none")
     ax = fig.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
     ax.axis("off")
+    if title:
+        ax.text(left, height - 0.35, title, **HEADLINE | look)
     return fig, ax
 
 

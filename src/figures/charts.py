@@ -5,7 +5,6 @@ import math
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Rectangle
 
 from architecture import plan
 from datasets import published
@@ -28,7 +27,6 @@ def draw_accuracy():
     fig = plt.figure(figsize=(12, 6.6), layout="none")
     ax = fig.add_axes((0.075, 0.185, 0.905, 0.72))
     names = [(name, x, y, dict(color=COLORS["accent"], weight="bold", size=16)) for name, x, y in efficientnets()]
-    _enlarge(ax)
     plot_accuracy(ax, names, ((0, 1), (-0.8, 0.8), (-1, 0)), size=13.5)
     ax.text(2.8, 82.8, "EfficientNet", size=17, weight="bold", color=COLORS["accent"], ha="right", va="center")
     look = dict(arrowstyle="<|-|>", color=COLORS["ink"], lw=1.8, mutation_scale=16, shrinkA=0, shrinkB=0)
@@ -40,13 +38,6 @@ def draw_accuracy():
     note = f"{TABLE_2}\nNetworks whose MACs the table does not state are left out."
     fig.text(0.075, 0.02, note, va="bottom", **canvas.NOTE)
     return fig
-
-
-def _enlarge(ax):
-    """Letters that the back row can read where the picture fills a slide."""
-    ax.tick_params(labelsize=14)
-    ax.xaxis.label.set_size(14.5)
-    ax.yaxis.label.set_size(14.5)
 
 
 def efficientnets():
@@ -78,7 +69,6 @@ def curves(lines, xlabel, ylabel, measured=None, log="", *, title):
     """Draws lines, and measured values as markers on them, named where they end, or in a legend if there is no room.
 
     `lines` and `measured`: dicts of name -> (x, y); the same name has the same colour. `log`: "x", "y" or "xy".
-    `title`: the finding, as a headline.
     """
     fig, ax = subplots()
     measured = measured or {}
@@ -113,8 +103,7 @@ def _name_lines(fig, ax, lines, colours):
 def roofline(points, peak, bandwidth, title):
     """Draws speed against MACs per byte, both log, under the roof min(peak, bandwidth * MACs per byte).
 
-    `points`: list of (label, MACs per byte, MACs per second); `peak` is in MACs, `bandwidth` in bytes per second;
-    `title`: the finding, as a headline.
+    `points`: list of (label, MACs per byte, MACs per second); `peak` is in MACs, `bandwidth` in bytes per second.
     """
     fig, ax = subplots(figsize=(10, 5.6))
     points = [(name, intensity, speed / 1e9) for name, intensity, speed in points]
@@ -130,7 +119,6 @@ def roofline(points, peak, bandwidth, title):
         look = dict(marker=MARKERS[i % len(MARKERS)], color=colours[name], ms=11, mec="white", zorder=4)
         ax.plot(intensity, speed, **look)
     ax.set(xlabel="MACs per byte moved (log scale)", ylabel="billion MACs per second (log scale)")
-    _enlarge(ax)
     write_headline(ax, title)
     fig.draw_without_rendering()  # the layout is final
     ground = dict(boxstyle="square,pad=0.1", fc="white", ec="none", alpha=0.85)
@@ -152,12 +140,11 @@ def _draw_roof(ax, ridge, peak, bandwidth):
     ax.text(middle, 1.06 * bandwidth * middle, "as fast as memory is copied", rotation=slope, **look)
 
 
-def tradeoff(families, xlabel, ylabel, scattered=(), log="x", *, title, size=11.5):
+def tradeoff(families, xlabel, ylabel, scattered=(), log="x", *, title):
     """Draws named points, a marker for each family, whose points are joined unless it is among `scattered`.
 
     `families`: dict of name -> list of (label, x, y); an empty label writes nothing. They are named where their lines
-    end, or in a legend if there is no room. `log`: "x", "y", "xy" or "". `title`: the finding, as a headline.
-    `size`: of the points' labels.
+    end, or in a legend if there is no room. `log`: "x", "y", "xy" or "".
     """
     fig, ax = subplots(figsize=(10, 5.8))
     colours = colours_of(families)
@@ -175,16 +162,16 @@ def tradeoff(families, xlabel, ylabel, scattered=(), log="x", *, title, size=11.
     legend = fig.legend(loc="outside lower center", ncols=len(families))
     fig.draw_without_rendering()  # the layout is final
     fig.set_layout_engine("none")
-    if _name_points(ax, families, colours, size):
+    if _name_points(ax, families, colours):
         legend.remove()
     return fig
 
 
-def _name_points(ax, families, colours, size):
+def _name_points(ax, families, colours):
     """Writes the points' labels, and the families' names at their ends; returns whether those found room."""
     labels, ends = [], []
     for name, points in families.items():
-        labels += [(*point, dict(color=colours[name], size=size)) for point in points if point[0]]
+        labels += [(*point, dict(color=colours[name])) for point in points if point[0]]
         ends.append((name, *points[-1][1:], dict(color=colours[name], weight="bold")))
     label_points(ax, labels)
     return label_points(ax, ends, all_or_none=True)
@@ -193,7 +180,7 @@ def _name_points(ax, families, colours, size):
 def shares(bars, colours, title):
     """Draws one bar of 100 % for each of `bars`, a dict of name -> dict of part -> amount, all with the same parts.
 
-    `colours`: dict of part -> colour, for parts that COLORS does not know. `title`: the finding, as a headline.
+    `colours`: dict of part -> colour, for parts that COLORS does not know.
     """
     palette = COLORS | colours
     fig, ax = subplots(figsize=(11, 1.2 + 0.9 * len(bars)))
@@ -202,10 +189,9 @@ def shares(bars, colours, title):
         draw_bar(ax, y, percent, palette, lambda _, percent: f"{percent:.0f} %" if percent >= 4.5 else "", size=14)
     name_rows(ax, bars)
     ax.set(xlim=(0, 100), xlabel="share (%)")
-    handles = [Rectangle((0, 0), 1, 1, facecolor=palette[part]) for part in parts]  # the last bar's are those of all
     write_headline(ax, title, distance=42)
     look = dict(ncols=len(parts), handlelength=1, columnspacing=1.3, borderpad=0)
-    ax.legend(handles, parts, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.6, **look)
+    ax.legend(ax.containers[: len(parts)], parts, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.6, **look)
     return fig
 
 
@@ -221,10 +207,7 @@ def draw_bar(ax, y, parts, colours, label=None, size=12):
 
 
 def seeds(groups, xlabel, title):
-    """Draws a dot per seed, and each group's mean with its 95 % t-interval. `groups`: dict of label -> values.
-
-    `title`: the finding, as a headline.
-    """
+    """Draws a dot per seed, and each group's mean with its 95 % t-interval. `groups`: dict of label -> values."""
     fig, ax = subplots(figsize=(10, max(4.3, 0.9 + 0.85 * len(groups))))
     colours, ink = colours_of(groups, shared=True), COLORS["ink"]
     dots = dict(ls="None", marker="o", ms=9, mec="white", mew=1, alpha=0.85)
@@ -244,7 +227,7 @@ def seeds(groups, xlabel, title):
 
 
 def paired_bars(labels, series, ylabel, title, numbers):
-    """Draws bars side by side for each of `labels`. `series`: dict of name -> (values, colour); `title`: a headline.
+    """Draws bars side by side for each of `labels`. `series`: dict of name -> (values, colour).
 
     `numbers`: how each value is written over its bar, as "{:.1f}". A value that is NaN has no bar.
     """
@@ -262,7 +245,7 @@ def draw_against_rivals(names, blocks, rivals, title):
     """Draws a bar for each MBConv block, in the colours of its parts, beside that of its rival, a dense convolution.
 
     blocks: for each of `names` a dict of part, such as "expand", -> MACs; rivals: a number of MACs for each. Over a
-    block that costs more than its rival stands how many times as much. `title`: the finding, as a headline.
+    block that costs more than its rival stands how many times as much.
     """
     fig, ax = subplots(figsize=(11, 5.2))
     places, tops = np.arange(len(names)), np.zeros(len(names))
@@ -284,7 +267,6 @@ def _finish_bars(ax, labels, ylabel, title):
     """What all groups of bars have: names below, a legend of what was drawn, a headline."""
     ax.set_xticks(range(len(labels)), labels)
     ax.set_ylabel(ylabel)
-    _enlarge(ax)
     ax.margins(y=0.1)
     ax.grid(False, axis="x")
     ax.figure.legend(loc="outside lower center", ncols=len(ax.containers), fontsize=15)
@@ -294,22 +276,20 @@ def _finish_bars(ax, labels, ylabel, title):
 # ---------------------------------------------------------------- images
 
 
-def image_grid(images, titles=None, columns=4, headline=None, side=2.6, size=13):
+def image_grid(images, titles, columns=4, headline=None, side=2.6, size=13):
     """Draws images side by side: (height, width, 3), or (height, width) in grey.
 
-    `headline`: what the images show, over them all. `side`: the width of each, in inches; `size`: of the titles'
-    letters, in points.
+    `side`: the width of each, in inches; `size`: of the titles' letters, in points.
     """
     rows = math.ceil(len(images) / columns)
     columns = min(columns, len(images))
-    height = side * np.shape(images[0])[0] / np.shape(images[0])[1] + (0.35 if titles is not None else 0.1)
+    height = side * np.shape(images[0])[0] / np.shape(images[0])[1] + 0.35
     fig, axes = subplots(rows, columns, figsize=(side * columns, height * rows), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
-    for i, (ax, image) in enumerate(zip(axes.flat, images)):
+    for ax, image, title in zip(axes.flat, images, titles):
         ax.imshow(image, cmap="gray", interpolation="nearest")
-        if titles is not None:
-            ax.set_title(titles[i], size=size, weight="normal", loc="center", pad=5)
+        ax.set_title(title, size=size, weight="normal", loc="center", pad=5)
     if headline:
         fig.set_figheight(fig.get_figheight() + 0.45)
         write_headline_above(fig, headline)

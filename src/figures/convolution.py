@@ -22,14 +22,12 @@ def draw_convolutions(convs, title):
     """Draws what one output of each convolution is computed from, side by side.
 
     `convs`: dict of a kind in figures.style.CONVOLUTIONS -> architecture.Conv with stride 1 and few channels.
-    `title`: the finding, as a headline.
     """
     side = PIXELS * CELL
     channels = max(max(conv.inputs, conv.filters) for conv in convs.values())
     panel, height = 2 * side + REACH, channels * side + (channels - 1) * BETWEEN
     width = 2 * MARGIN + len(convs) * panel + (len(convs) - 1) * ROOM
-    fig, ax = canvas.new(width, TOP + height + BOTTOM + 0.7)
-    ax.text(MARGIN, TOP + height + BOTTOM + 0.35, title, **canvas.HEADLINE | dict(size=24))
+    fig, ax = canvas.new(width, TOP + height + BOTTOM + 0.7, title, MARGIN, size=24)
     middle = BOTTOM + height / 2
     for i, (kind, conv) in enumerate(convs.items()):
         left, colour = MARGIN + i * (panel + ROOM), CONVOLUTIONS[kind]
@@ -85,15 +83,14 @@ NAMES, HEADS = 1.5, 0.85  # room for the names of the channels, and above the co
 def draw_by_eye(windows, kernels, weights, title):
     """Draws one output of a separable convolution in numbers: window × kernel, a number a channel, × weight, their sum.
 
-    windows, kernels: whole numbers (channels, k, k); weights: (channels,), the pointwise ones; title: the finding.
+    windows, kernels: whole numbers (channels, k, k); weights: (channels,), the pointwise ones.
     """
     sums = (np.asarray(windows) * kernels).sum((1, 2))
     side = len(kernels[0]) * NUMBER
     height = len(sums) * side + (len(sums) - 1) * GAP
     widths = [NAMES, side + SIGN, side + SUM, NUMBER + SIGN, NUMBER + 1.6 * SIGN]
     at_window, at_kernel, at_sum, at_weight, at_output = np.cumsum(widths)
-    fig, ax = canvas.new(at_output + NUMBER + 0.3, height + HEADS + 0.9)
-    ax.text(0.1, height + HEADS + 0.55, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(at_output + NUMBER + 0.3, height + HEADS + 0.9, title, left=0.1)
     grey, green, navy = (canvas.mix(COLORS[name], "white", 0.6) for name in ("feature", "depthwise", "pointwise"))
     centre = 0.3 + height / 2
     for channel, total in enumerate(sums):
@@ -135,7 +132,7 @@ def draw_filters(inputs, kernels, outputs, titles, headline):
     """Draws channels, their depthwise kernels in numbers, and what comes out: three rows, a column a channel.
 
     inputs, outputs: (n, height, width), each in grey over its own range; kernels: (n, k, k), all on one scale on which
-    white is zero; titles: n texts; headline: what they show.
+    white is zero; titles: n texts.
     """
     fig, axes = subplots(3, len(kernels), figsize=(2.3 * len(kernels), 7.4), squeeze=False)
     largest = np.abs(kernels).max()
@@ -162,10 +159,9 @@ SIDE, THICK = 1.05, 0.004  # of a map, and of a channel, in inches
 def draw_rivals(block, title):
     """Draws the convolutions of an MBConv block that widens, and under them its plain rival: one dense convolution.
 
-    A map is as thick as it has channels. `title`: the finding, as a headline.
+    A map is as thick as it has channels.
     """
-    fig, ax = canvas.new(13, 5.6)
-    ax.text(0.3, 5.25, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(13, 5.6, title)
     convs = dict(expand=block.expand, depthwise=block.depthwise, project=block.project)
     narrow, above, below, places = block.expand.inputs, 3.5, 1.1, (0.85, 4.4, 8.1, 11.9)
     for y, row in ((above, "MBConv"), (below, "its plain rival")):
@@ -198,7 +194,7 @@ def _draw_step(ax, left, right, y, name, colour):
 def draw_kernels(rows, headline):
     """Draws the kernels of several layers, a layer in each row, all on one scale on which white is zero.
 
-    rows: dict of a layer's name -> (k, k, n), its kernels from left to right; headline: what they show.
+    rows: dict of a layer's name -> (k, k, n), its kernels from left to right.
     """
     count = next(iter(rows.values())).shape[-1]
     fig, axes = subplots(len(rows), count, figsize=(2.5 + 1.15 * count, 1.25 * len(rows) + 0.6), squeeze=False)
@@ -216,8 +212,7 @@ def draw_kernels(rows, headline):
 def draw_wiring(matrices, titles, headline):
     """Draws which output channel (column) hears which input channel (row), a square for each of (inputs, outputs).
 
-    titles: a text for each; headline: what they show. The fewer inputs an output hears, the greener: from dense to
-    depthwise.
+    titles: a text for each. The fewer inputs an output hears, the greener: from dense to depthwise.
     """
     fig, axes = subplots(1, len(matrices), figsize=(2.9 * len(matrices), 4.4), squeeze=False)
     for ax, matrix, title in zip(axes.flat, matrices, titles):
@@ -228,9 +223,9 @@ def draw_wiring(matrices, titles, headline):
             colour = connected if matrix[row][column] else COLORS["line"]
             canvas.box(ax, column, inputs - 1 - row, 1, 1, colour, lw=1.2, edgecolor="white")
         ax.set(xlim=(0, outputs), ylim=(0, inputs), aspect="equal")
-        ax.set_xlabel("output channel", size=14.5)
+        ax.set_xlabel("output channel")
         ax.set_title(title, size=16, weight="normal", loc="center")
         bare(ax)
-    axes[0, 0].set_ylabel("input channel", size=14.5)
+    axes[0, 0].set_ylabel("input channel")
     write_headline_above(fig, headline, size=18)
     return fig

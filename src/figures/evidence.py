@@ -18,12 +18,11 @@ def draw_claims(claims, title, framed=0):
     """Draws claims as rows. Each is a tuple (claim, first, second, verdict).
 
     `first` and `second` are (number, where it is from), both as text; `verdict` is "✓", "✗", or "?" for an open case.
-    `title`: the finding, as a headline. The first `framed` rows have a frame: they weigh more than the others. The
-    verdicts stand in a column at the right: without it the picture is a question.
+    The first `framed` rows have a frame: they weigh more than the others. The verdicts stand in a column at the right:
+    without it the picture is a question.
     """
     top = len(claims) * (CLAIM_HEIGHT + GAP) + GAP
-    fig, ax = canvas.new(CLAIM_WIDTH + 2 * GAP + VERDICT, top + 0.55)
-    ax.text(GAP, top + 0.22, title, size=18, weight="bold", va="center")
+    fig, ax = canvas.new(CLAIM_WIDTH + 2 * GAP + VERDICT, top + 0.55, title, left=GAP, size=18)
     for i, claim in enumerate(claims):
         bottom = GAP + (len(claims) - 1 - i) * (CLAIM_HEIGHT + GAP)
         _draw_claim(ax, bottom, *claim)
@@ -50,7 +49,7 @@ def draw_equal_recipes(panels, arrows, title):
     """Draws panels side by side, each with families of networks trained in one way, and an arrow that compares two.
 
     `panels`: dict of recipe -> dict of family -> list of (label, billions of MACs, top-1 in %).
-    `arrows`: dict of recipe -> (MACs of the cheaper network, MACs of the other, top-1 of both). `title`: the finding.
+    `arrows`: dict of recipe -> (MACs of the cheaper network, MACs of the other, top-1 of both).
     Two families at most. Of each the first, the last, the most accurate and the compared network are named.
     """
     use_style()
@@ -63,14 +62,13 @@ def draw_equal_recipes(panels, arrows, title):
         ax = canvas.axes_in_inches(fig, SIDE + i * (PANEL + PANEL_GAP), 0.75, PANEL, height - 1.5)
         ax.set(**limits)
         log_scales(ax, "x", ticks=(0.3, 1, 3, 10, 30))
-        ax.set_xlabel("MACs (billions, log scale)", size=15)
-        ax.tick_params(labelsize=14.5)
+        ax.set_xlabel("MACs (billions, log scale)")
         ax.tick_params(axis="y", labelleft=i == 0)
         ax.text(0.03, 0.965, recipe, transform=ax.transAxes, size=15, weight="bold", va="top")
         _draw_lines(ax, families, arrows[recipe])
         if i == 0:
             _name_families(ax, families)
-    fig.axes[0].set_ylabel("ImageNet top-1 accuracy (%)", size=15)
+    fig.axes[0].set_ylabel("ImageNet top-1 accuracy (%)")
     fig.text(0.02, 1 - 0.35 / height, title, size=18, weight="bold", va="center")
     return fig
 
@@ -106,42 +104,18 @@ def _draw_comparison(ax, ours, theirs, top1):
     ax.annotate(f"÷ {theirs / ours:.1f}", (math.sqrt(ours * theirs), top1), **place)
 
 
-def draw_ratios(ratios, title, xlabel):
-    """Draws `ratios`, a dict of ruler -> ratio, as bars from 0, with a line at 1."""
-    use_style()
-    fig = plt.figure(figsize=(11, 1.6 + 0.62 * len(ratios)), layout="none")
-    height = fig.get_size_inches()[1]
-    ax = canvas.axes_in_inches(fig, 1.5, 0.85, 9.3, height - 1.55)
-    names, colour = list(ratios)[::-1], COLORS["EfficientNet"]
-    look = dict(va="center", weight="bold", size=15, color=white_or_ink(colour), textcoords="offset points")
-    for place, name in enumerate(names):
-        ax.barh(place, ratios[name], height=0.62, color=colour)
-        ax.annotate(f"{ratios[name]:.2f} ×", (0, place), (8, 0), **look)
-    ax.axvline(1, color=COLORS["ink"], lw=1.4)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_xlim(0, max(1.2, 1.05 * max(ratios.values())))
-    ax.set_xlabel(xlabel, size=14.5)
-    ax.grid(False, axis="y")
-    ax.tick_params(labelsize=14.5)
-    ax.tick_params(axis="y", length=0)
-    fig.text(0.02, 1 - 0.35 / height, title, size=17, weight="bold", va="center")
-    return fig
-
-
 def draw_winners(winners, colours, title):
     """Draws a table of who is cheapest: `winners` is a dict of ruler -> dict of goal in % -> name of a network.
 
     `colours`: dict of how a name begins -> colour, for the families that stand out; they are named above the table.
-    `title`: the finding.
     """
     goals = list(next(iter(winners.values())))
     wide, high, left, foot = 2.2, 0.42, 1.0, 0.15
     top = foot + high * len(goals)
-    fig, ax = canvas.new(left + wide * len(winners) + 0.1, top + 1.15)
-    ax.text(0.15, top + 0.85, title, size=17, weight="bold", va="center")
+    fig, ax = canvas.new(left + wide * len(winners) + 0.1, top + 1.15, title, left=0.15, size=17)
     for j, (start, colour) in enumerate(colours.items()):
         look = dict(size=14.5, weight="bold", color=colour, ha="right", va="center")
-        ax.text(left + wide * (len(winners) - j), top + 0.85, f"■ {start.replace('-B', ' · pixels')}", **look)
+        ax.text(left + wide * (len(winners) - j), top + 0.8, f"■ {start.replace('-B', ' · pixels')}", **look)
     for j, (ruler, names) in enumerate(winners.items()):
         x = left + j * wide
         ax.text(x + wide / 2, top + 0.25, ruler, size=15, weight="bold", ha="center", va="center")

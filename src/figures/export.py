@@ -13,10 +13,9 @@ LEFT, RIGHT = 0.3, 9.6  # of a number line, in inches
 def draw_fold(start, before, after, title):
     """Draws a number on its way through layers: `before` in the upper row, `after` in the lower one.
 
-    A row is a list of (layer, what it does, the number that comes out). `title`: the finding.
+    A row is a list of (layer, what it does, the number that comes out).
     """
-    fig, ax = canvas.new(12, 5.2)
-    ax.text(0.3, 4.85, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(12, 5.2, title)
     for y, name, row in ((3.15, "before", before), (1.0, "after", after)):
         ax.text(0.3, y, name, size=17, color=COLORS["muted"], va="center")
         _write_number(ax, 1.8, y, start)
@@ -40,10 +39,9 @@ def _write_number(ax, x, y, number):
 def draw_outlier(numbers, outlier, places, title):
     """Draws numbers on evenly spaced places, without and with an outlier: each number falls to the nearest place.
 
-    numbers: above 0; `places`: how many places stand from 0 to the largest number, both included. `title`: the finding.
+    numbers: above 0; `places`: how many places stand from 0 to the largest number, both included.
     """
-    fig, ax = canvas.new(12, 4.6)
-    ax.text(LEFT, 4.25, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(12, 4.6, title)
 
     def along(number):
         return LEFT + 0.1 + (RIGHT - LEFT - 0.2) * number / outlier
@@ -72,7 +70,7 @@ def draw_files(files, panels, title, marked=()):
     """Draws a row for each file, and a panel of bars for each thing that one would like to be small.
 
     files: dict of name -> list of values, one for each of `panels`, None where there is none; panels: what each shows.
-    `marked`: names in red. `title`: the finding, as a headline.
+    `marked`: names in red.
     """
     fig, axes = subplots(1, len(panels), figsize=(12, 1.9 + 0.7 * len(files)), sharey=True, squeeze=False)
     for i, (ax, panel) in enumerate(zip(axes.flat, panels)):
@@ -89,7 +87,6 @@ def draw_files(files, panels, title, marked=()):
         ax.set_title(panel, size=14, weight="normal")
         ax.spines["bottom"].set_visible(False)
         name_rows(ax, files)
-    axes[0, 0].tick_params(axis="y", labelsize=15)
     write_headline_above(fig, title, size=18)
     fig.get_layout_engine().set(h_pad=0.1)
     return fig

@@ -15,11 +15,10 @@ def draw_fields(panels, title):
     """Draws photos side by side, equally large, and on each the squares that one number in the middle of a map sees.
 
     `panels`: dict of caption -> (photo (size, size, 3), fields, note); fields: dict of name -> pixels a side, on the
-    photo's own scale; those larger than the photo are left out. `title`: the finding, as a headline.
+    photo's own scale; those larger than the photo are left out.
     """
     width = 2 * EDGE + len(panels) * SIDE + (len(panels) - 1) * GAP
-    fig, ax = canvas.new(width, FOOT + SIDE + HEAD)
-    ax.text(EDGE, FOOT + SIDE + 0.42, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(width, FOOT + SIDE + HEAD, title)
     left = EDGE
     for caption, (photo, fields, note) in panels.items():
         picture = canvas.picture(fig, left, FOOT, SIDE, SIDE, photo)

@@ -6,9 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import canvas
+from figures.charts import tradeoff
 from figures.evidence import readable
 from figures.labels import label_points, write_headline
-from figures.style import COLORS, colours_of, log_scales, subplots, use_style
+from figures.style import COLORS, log_scales, subplots, use_style
 
 COLUMNS = 2  # of panels
 WIDE, HIGH = 5.05, 2.3  # of a panel, in inches
@@ -23,7 +24,7 @@ def draw_frontiers(panels, cost, xlabel, ylabel, title, goal):
 
     `panels`: dict of heading -> (rows, frontier, named): rows of networks.csv with the column `cost`, those on the
     frontier by rising cost, and the one that is named. All panels share their axes, and a dashed line at `goal`, a
-    top-1 in %. `title`: the finding, as a headline.
+    top-1 in %.
     """
     use_style()
     drawn = {}
@@ -44,7 +45,6 @@ def draw_frontiers(panels, cost, xlabel, ylabel, title, goal):
         ax.set_title(heading, size=16, pad=7)
         ax.set_xlabel(xlabel, size=13)
         ax.set_ylabel(ylabel, size=13)
-        ax.tick_params(labelsize=14)
     fig.text(LEFT / width, 1 - 0.18 / height, title, size=17, weight="bold", va="top")
     fig.text(LEFT / width, 1 - 0.56 / height, KEY.format(goal), va="top", color=COLORS["muted"], size=13.5)
     return fig
@@ -97,64 +97,45 @@ def draw_speeds(families, times, title):
     """Draws MACs per second against MACs, both log, with lines of equal time. Time is MACs ÷ MACs per second.
 
     `families`: dict of name -> list of (label, billions of MACs, images per second). `times`: of the lines, in ms.
-    `title`: the finding, as a headline.
     """
-    fig, ax = subplots(figsize=(10, 5.4))
-    colours, names = colours_of(families), []
-    for name, points in families.items():
-        x, speed = np.array([point[1:] for point in points]).T
-        y, labels = x * speed / 1000, []
-        ax.plot(x, y, ls="None", marker="o", ms=8, mec="white", color=colours[name], zorder=4)
-        for i, (label, *_) in enumerate(points):
-            if label:
-                ax.plot(x[i], y[i], ls="None", marker="o", ms=13, mec=COLORS["ink"], color=colours[name], zorder=5)
-                labels.append((label, x[i], y[i], dict(color=colours[name], weight="bold", size=14)))
-        last = x.argmax()
-        names += [(name, x[last], y[last], dict(color=colours[name], weight="bold", size=14)), *labels]
-    ax.margins(0.12)
-    log_scales(ax, "xy")
-    low, high = ax.get_xlim()
-    floor, ceiling = ax.get_ylim()
+    points = {}
+    for name, networks in families.items():
+        found = [(label, macs, macs * images / 1000) for label, macs, images in networks]
+        points[name] = sorted(found, key=lambda point: point[1])  # the name stands at the last one
+    xlabel, ylabel = "MACs per image (billions, log scale)", "trillion MACs per second (log scale)"
+    fig = tradeoff(points, xlabel, ylabel, scattered=families, log="xy", title=title)
+    ax = fig.axes[0]
+    (low, high), (floor, ceiling) = ax.get_xlim(), ax.get_ylim()
     for i, time in enumerate(times):
         ax.plot([low, high], [low / time, high / time], color=COLORS["muted"], lw=0.9, ls=(0, (4, 3)), marker="")
         right, text = min(high, ceiling * time), f"{time:g} ms" if i else f"equal time: {time:g} ms"
         look = dict(color=COLORS["muted"], size=13, ha="right", va="bottom", textcoords="offset points")
         ax.annotate(text, (right, right / time), (-16, -14), **look)
     ax.set(xlim=(low, high), ylim=(floor, ceiling))
-    ax.set(xlabel="MACs per image (billions, log scale)", ylabel="trillion MACs per second (log scale)")
-    ax.tick_params(labelsize=13)
-    write_headline(ax, title)
-    fig.draw_without_rendering()  # the layout is final
-    label_points(ax, names)
     return fig
 
 
 NAME_COLUMNS = 42  # letters of a name in a line
 
 
-def draw_ladder(
-    values, xlabel, title, marked=(), colour=COLORS["accent"], start=None, row=0.5, size=None, form="{:.1f}"
-):
+def draw_ladder(values, xlabel, title, marked=(), colour=COLORS["accent"], start=None, row=0.5, form="{:.1f}"):
     """Draws one dot for each of `values`, a dict of name -> number, in a row of its own, with the number beside it.
 
-    Names in `marked` are drawn hollow. `title`: the finding, as a headline; `start`: where the axis begins, as 0 for
-    shares; `row`: the height of a row in inches; `size`: of all letters but the headline's, in points; `form`: how
-    numbers are written.
+    Names in `marked` are drawn hollow. `start`: where the axis begins, as 0 for shares; `row`: the height of a row in
+    inches; `form`: how numbers are written.
     """
     fig, ax = subplots(figsize=(10, 1.6 + row * len(values)))
     for i, (name, value) in enumerate(values.items()):
         fill = "white" if name in marked else colour
         ax.plot(value, -i, ls="None", marker="o", ms=12, color=fill, mec=colour, mew=2, clip_on=False, zorder=3)
-        beside = dict(textcoords="offset points", va="center", weight="bold", size=size)
+        beside = dict(textcoords="offset points", va="center", weight="bold", size=14.5)
         ax.annotate(form.format(value), (value, -i), (12, 0), color=colour, **beside)
     ax.set_yticks([-i for i in range(len(values))], [textwrap.fill(name, NAME_COLUMNS) for name in values])
     ax.set_ylim(-len(values) + 0.4, 0.6)
     ax.margins(x=0.15)
     ax.set_xlim(left=start)
     ax.tick_params(axis="y", length=0)
-    if size:
-        ax.tick_params(labelsize=size)
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel(xlabel, size=size)
+    ax.set_xlabel(xlabel)
     write_headline(ax, title)
     return fig

@@ -22,8 +22,7 @@ def draw_desk(image, before, gates, title):
     left = EDGE + PHOTO + 0.4 + NAMES
     width = left + count * (CELL + SPACE) + EDGE
     height = TITLE + 2 * CELL + FADER + 1.0
-    fig, ax = canvas.new(width, height)
-    ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(width, height, title)
     after_at, fader_at = 0.3, 0.3 + CELL + 0.35
     before_at = fader_at + FADER + 0.3
     canvas.picture(fig, EDGE, (height - TITLE - PHOTO) / 2, PHOTO, PHOTO, image)
@@ -60,8 +59,7 @@ def draw_rows(photos, names, gates, mean, title):
     """
     side, long = 0.68, 8.6
     left, height = EDGE + side + 1.5, TITLE + (1 + len(photos)) * (side + 0.08) + 0.8
-    fig, ax = canvas.new(left + long + 2.0, height)
-    ax.text(EDGE, height - TITLE / 2, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(left + long + 2.0, height, title)
     caption, key = canvas.CAPTION | dict(size=17), dict(size=16, weight="bold", va="center")
     row, right = side + 0.08, left + long + 0.2
     bottom = height - TITLE - row
@@ -92,7 +90,6 @@ def draw_replaced(stored, recomputed, title):
     """
     fig, ax = subplots(figsize=(11, 1.05 * len(stored) + 1.5))
     name_rows(ax, list(stored))
-    ax.tick_params(labelsize=16)
     ax.axvline(GUESSING, color=COLORS["muted"], ls=":", marker="")
     ax.text(GUESSING, len(stored) - 0.52, " guessing", color=COLORS["muted"], va="bottom", size=15)
     longest = max(stored, key=lambda kind: abs(stored[kind] - recomputed[kind]))
@@ -113,8 +110,7 @@ def draw_replaced(stored, recomputed, title):
         look = dict(textcoords="offset points", size=16, bbox=dict(fc="white", ec="none", pad=1))
         ax.annotate(texts[0], (before, row), **places[0], **look)
         ax.annotate(texts[1], (after, row), weight="bold", **places[1], **look)
-    ax.set_xlim(0, 100)
-    ax.set_xlabel("test top-1 (%)", size=16)
+    ax.set(xlim=(0, 100), xlabel="test top-1 (%)")
     write_headline(ax, title, size=19)
     return fig
 
@@ -123,13 +119,12 @@ def draw_squeeze(maps, reduce, widen, gates, title):
     """Draws squeeze, excite and scale in numbers: maps, their means, a bottleneck of one number, gates, scaled maps.
 
     maps: whole numbers, (height, width, 2); reduce: (2, 1) and widen: (1, 2), the weights of the two small layers;
-    gates: (2,), from 0 to 1; title: the finding, as a headline.
+    gates: (2,), from 0 to 1.
     """
     side, means = len(maps) * NUMBER, maps.mean(axis=(0, 1))
     at_map, at_mean, at_narrow, at_gate, at_out = 1.5, 4.1, 5.9, 7.7, 10.1
     height = 2 * side + GAP
-    fig, ax = canvas.new(at_out + side + 0.35, height + 2.05)
-    ax.text(0.1, height + 1.7, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(at_out + side + 0.35, height + 2.05, title, left=0.1)
     grey, orange = canvas.mix(COLORS["feature"], "white", 0.6), canvas.mix(COLORS["se"], "white", 0.55)
     centre, middles = 0.3 + height / 2, (0.3 + height - side / 2, 0.3 + side / 2)
     (first, second), write = means * reduce[:, 0], dict(ha="center", va="center", size=16)

@@ -11,10 +11,9 @@ WORKING, SHARED = COLORS["feature"], COLORS["accent"]  # what a device has for i
 def draw_all_reduce(gradients, devices, title):
     """Draws one training step of a batch that is dealt out to `devices`: what each computes, and what they exchange.
 
-    `gradients`: a number for each image, as many for each device; the step is their mean. `title`: the finding.
+    `gradients`: a number for each image, as many for each device; the step is their mean.
     """
-    fig, ax = canvas.new(WIDTH, 6.0)
-    ax.text(LEFT, 5.68, title, size=18, weight="bold", va="center")
+    fig, ax = canvas.new(WIDTH, 6.0, title, size=18)
     share, wide = len(gradients) // devices, (WIDTH - 2 * LEFT + GAP) / devices - GAP
     parts = []
     for i in range(devices):
@@ -58,13 +57,11 @@ def draw_ring(gradients, title):
     """Draws a ring all-reduce round by round: the pieces of the gradient that each device holds, red when complete.
 
     `gradients`: a row for each device, with one number, a piece, for each device. A frame marks what just came.
-    `title`: the finding.
     """
     devices = len(gradients)
     step, floor = devices * SIDE + BETWEEN, 0.95
     top = floor + devices * ROW
-    fig, ax = canvas.new(2 * LEFT + NAMES + (2 * devices - 1) * step - BETWEEN, top + 1.35)
-    ax.text(LEFT, top + 1.0, title, size=18, weight="bold", va="center")
+    fig, ax = canvas.new(2 * LEFT + NAMES + (2 * devices - 1) * step - BETWEEN, top + 1.35, title, size=18)
     rows = [top - device * ROW - SIDE - 0.1 for device in range(devices)]
     for device, y in enumerate(rows):
         ax.text(LEFT, y + SIDE / 2, f"device {device + 1}", size=14.5, va="center")
@@ -118,7 +115,7 @@ def draw_bars(values, xlabel, title, texts=None, marked=(), ticks=None):
 
     `texts`: dict of name -> what stands there instead of the number. Names in `marked` are drawn in the accent's
     colour. `ticks` make the axis logarithmic and stand on it; there dots are drawn, because a bar's length would mean
-    nothing. `title`: the finding, as a headline.
+    nothing.
     """
     fig, ax = subplots(figsize=(11, 1.6 + 0.85 * len(values)))
     low, high = min(values.values()), max(values.values())
@@ -130,7 +127,8 @@ def draw_bars(values, xlabel, title, texts=None, marked=(), ticks=None):
         else:
             ax.barh(y, value, height=0.62, color=colour)
         text = (texts or {}).get(name, f"{value:g}")
-        ax.annotate(text, (value, y), (14 if ticks else 7, 0), textcoords="offset points", va="center", weight="bold")
+        look = dict(va="center", weight="bold", bbox=dict(fc="white", ec="none", pad=1))  # over a line that crosses it
+        ax.annotate(text, (value, y), (14 if ticks else 7, 0), textcoords="offset points", **look)
     name_rows(ax, values)
     ax.set_xlim((low / 3, high * 12) if ticks else (0, 1.3 * high))
     if ticks:

@@ -6,7 +6,6 @@ Shapes, MACs and parameters are read from the plan, so that a picture cannot dis
 import math
 
 import numpy as np
-from matplotlib.patches import Rectangle
 
 from architecture import plan
 from figures import canvas
@@ -26,8 +25,8 @@ GATE, PLUS, LONGEST_GAP = 1.3, 0.85, 2.4  # lengths along the axis: of the gates
 def draw_block(block, title=None):
     """Draws a Block of the plan: feature maps as slabs, operators as arrows, and each operator's share of the cost.
 
-    A slab is log2(resolution) high and sqrt(channels) thick, on the same scale for every block. `title`: the finding,
-    as a headline; else the block's name is one.
+    A slab is log2(resolution) high and sqrt(channels) thick, on the same scale for every block. Without a
+    `title` the block's name is one.
     """
     fig, ax = canvas.new(WIDTH, HEIGHT)
     operators = {role: convs[0] for role, convs in _roles(block).items() if role != "se"}
@@ -196,8 +195,7 @@ def draw_network(variants, title=None):
 
     Width, depth and resolution are the thickness, the number and the height of the slabs.
     `variants`: a name or a Scale; or a dict of caption -> name or Scale, for several.
-    Every slab is one block's output, sqrt(resolution) high and sqrt(channels) thick. `title`: the finding, as a
-    headline.
+    Every slab is one block's output, sqrt(resolution) high and sqrt(channels) thick.
     """
     if isinstance(variants, dict):
         return _draw_side_by_side({caption: plan(variant) for caption, variant in variants.items()}, title)
@@ -209,9 +207,7 @@ def _draw_side_by_side(networks, title):
     tallest = max(_tallest(network) for network in networks.values()) * unit
     roomy, first = len(networks) < 5, None
     letters, texts = (14, 2.0) if roomy else (12, 1.76)  # points, and how high the captions and facts stand
-    fig, ax = canvas.new(WIDTH, texts + tallest + (1.39 if title else 0.79))
-    if title:
-        ax.text(0.2, texts + tallest + 1.04, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(WIDTH, texts + tallest + (1.39 if title else 0.79), title, left=0.2)
     for (caption, network), centre in zip(networks.items(), centres):
         draw_stack(ax, network, centre, texts + 0.47 + tallest / 2, unit)
         ax.text(centre, texts - 0.05, caption, **canvas.CAPTION)
@@ -346,15 +342,14 @@ def draw_scaled(scale):
     parameters, d w r^2 for activations. The canvas keeps its size, so that the picture of a slider stays in place.
     """
     base, scaled = plan("b0"), plan(scale)
-    fig, ax = canvas.new(11.0, 6.85)
+    width, depth, times = scale.width, scale.depth, scale.resolution / 224
+    laws = {"macs": depth * width**2 * times**2, "params": depth * width**2, "activations": depth * width * times**2}
+    promised = f"{scaled.macs / base.macs:.3g} times the MACs; the power law promises {laws['macs']:.3g}"
+    fig, ax = canvas.new(11.0, 6.85, promised)
     _draw_pair(ax, {"B0": base, "your network": scaled})
     title = f"width × {scale.width:.2f} · depth × {scale.depth:.2f} · resolution {scale.resolution} px"
     ax.text(10.7, 6.02, title, size=13, color=COLORS["muted"], va="center", ha="right")
 
-    width, depth, times = scale.width, scale.depth, scale.resolution / 224
-    laws = {"macs": depth * width**2 * times**2, "params": depth * width**2, "activations": depth * width * times**2}
-    promised = f"{scaled.macs / base.macs:.3g} times the MACs; the power law promises {laws['macs']:.3g}"
-    ax.text(0.3, 6.55, promised, **canvas.HEADLINE)
     chart = canvas.axes_in_inches(fig, 1.45, 0.62, 6.5, 1.75, xlim=(0.1, 1000))
     log_scales(chart, "x", ticks=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000))
     for y, (what, law) in enumerate(laws.items()):
@@ -367,7 +362,6 @@ def draw_scaled(scale):
         chart.text(1.02, y, text, va="center", size=13, transform=chart.get_yaxis_transform())
     chart.axvline(1, color=COLORS["muted"], lw=1)
     name_rows(chart, COSTS.values())
-    chart.tick_params(labelsize=13)
     chart.set_xlabel("multiple of B0, log scale (bar: counted; tick: power law)")
     return fig
 
@@ -396,7 +390,6 @@ def draw_costs(network, title):
     """Draws where a plan's MACs, parameters and activations are: by kind of layer above, and below by row of Table 1.
 
     Every bar is a share of the whole network's; the two ends of the network, stem, top and classifier, are grey.
-    `title`: the finding, as a headline.
     """
     fig, axes = subplots(2, len(COSTS), figsize=(13, 6.6), sharey="row", height_ratios=(1, 7))
     for column, (what, name) in enumerate(COSTS.items()):
@@ -411,15 +404,11 @@ def draw_costs(network, title):
         for y, (parts, total) in enumerate(zip(rows, totals)):
             draw_bar(lower, y, parts, KINDS)
             lower.text(total + 0.02 * max(totals), y, f"{total:.1f} %", va="center", size=16)
-        lower.set(xlim=(0, 1.3 * max(totals)))
-        lower.set_xlabel("share of all (%)", size=15)
-        lower.tick_params(labelsize=15)
+        lower.set(xlim=(0, 1.3 * max(totals)), xlabel="share of all (%)")
         name_rows(upper, ["all stages (%)"])
-        upper.tick_params(labelsize=14)
         name_rows(lower, [f"stage {row}" for row in range(1, len(rows) + 1)])
-    handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in KINDS.values()]
     look = dict(ncols=len(KINDS), handlelength=1, columnspacing=1.8, fontsize=15)
-    fig.legend(handles, KIND_NAMES, loc="outside lower center", **look)
+    fig.legend(axes[0, 0].containers, KIND_NAMES, loc="outside lower center", **look)
     fig.suptitle(title, x=0.01, ha="left", size=20, weight="bold")
     return fig
 

@@ -44,8 +44,7 @@ def draw_vote(image, features, weights, constant, name, title):
     """
     evidence = features @ weights
     place = np.unravel_index(evidence.argmax(), evidence.shape)
-    fig, ax = canvas.new(13.2, 5.5)
-    ax.text(0.3, 5.2, title, **canvas.HEADLINE | dict(size=18))
+    fig, ax = canvas.new(13.2, 5.5, title, size=18)
     photo, grid = (canvas.axes_in_inches(fig, left, 0.95, 3.8, 3.8) for left in (0.3, 9.1))
     frame = photo.imshow(image).get_extent()
     shown = grid.imshow(evidence, cmap=HEAT, vmin=0, extent=frame, interpolation="nearest")

@@ -81,7 +81,7 @@ def use_style():
     """Sets matplotlib's defaults for a projector. The drawings call it; a chart of your own needs it once before."""
     plt.rcParams.update({
         "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
-        "font.size": 13, "axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "axes.titlesize": 15,
+        "font.size": 13, "axes.labelsize": 15, "xtick.labelsize": 14.5, "ytick.labelsize": 14.5, "axes.titlesize": 15,
         "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 12,
         "legend.fontsize": 12, "legend.frameon": False,
         "text.color": COLORS["ink"], "axes.labelcolor": COLORS["ink"], "axes.edgecolor": COLORS["muted"],

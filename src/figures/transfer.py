@@ -47,8 +47,7 @@ def draw_steps(network, first, classes, title):
         ("2  New head", f"{head:,} weights learn", [], TRAINED, len(classes), classes[:2]),
         (f"3  Open block {first}", f"{both:,} weights learn", opened_names, TRAINED, len(classes), classes[:2]),
     ]
-    fig, ax = canvas.new(12.6, 6.7)
-    ax.text(0.3, 6.35, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(12.6, 6.7, title)
     for i, (name, facts, learning, colour, outputs, examples) in enumerate(rows):
         _draw_network(ax, 4.35 - 2.05 * i, network, learning, colour, name, facts)
         ax.text(TEXTS, 5.2 - 2.05 * i, f"{outputs:,} names", size=16, weight="bold", va="center")
@@ -82,7 +81,7 @@ def _draw_network(ax, bottom, network, learning, head, name, facts):
 def draw_training(stages, title):
     """Draws accuracy by epoch on training and on validation photos, with a dotted line between two stages.
 
-    stages: dict of what learns -> Keras's history, with "accuracy" and "val_accuracy" as shares; `title`: the finding.
+    stages: dict of what learns -> Keras's history, with "accuracy" and "val_accuracy" as shares.
     """
     training = 100 * np.concatenate([history["accuracy"] for history in stages.values()])
     validation = 100 * np.concatenate([history["val_accuracy"] for history in stages.values()])
@@ -119,17 +118,16 @@ def draw_recall(names, right, counts, title):
     mean = 100 * np.mean([share for share, *_ in shares])
     ax.axvline(mean, color=RED, lw=2, zorder=1)
     name_rows(ax, [f"{name}  ({r:.0f} of {n:.0f})" for _, r, n, name in shares])
-    ax.tick_params(labelsize=14)
     label = f"balanced accuracy: {mean:.0f} %"
     ax.text(mean, -0.62, label, color=RED, weight="bold", ha="right" if mean > 60 else "left", va="bottom")
     ax.set(xlim=(max(-1, 100 * lowest - 3), 101), ylim=(len(shares) - 0.5, -0.6))
-    ax.set_xlabel("recognised (% of the class; bar: 95 % interval)", size=14)
+    ax.set_xlabel("recognised (% of the class; bar: 95 % interval)")
     write_headline(ax, title, distance=28)
     return fig
 
 
 def draw_transfer(top1, title):
-    """Draws test accuracy against image size, a line for each of REGIMES. `title`: the finding, as a headline.
+    """Draws test accuracy against image size, a line for each of REGIMES.
 
     top1: dict of (regime, pixels) -> the top-1 in % of each seed; their mean is drawn, and each seed as a small dot.
     """
@@ -149,9 +147,7 @@ def draw_transfer(top1, title):
                 look = dict(textcoords="offset points", ha=side, va="center", color=colour, weight="bold", size=16)
                 ax.annotate(f"{mean:.0f}", (pixels, mean), place, **look)
         ends[name] = (pixels, mean, colour)
-    ax.set(xscale="log", xlim=(28, 250), ylim=(0, 100))
-    ax.set_xlabel("image size (pixels)", size=14)
-    ax.set_ylabel("test top-1 (%)", size=14)
+    ax.set(xscale="log", xlim=(28, 250), ylim=(0, 100), xlabel="image size (pixels)", ylabel="test top-1 (%)")
     ax.set_xticks(sizes, sizes)
     ax.xaxis.set_minor_locator(NullLocator())
     write_headline(ax, title)
@@ -167,10 +163,9 @@ def draw_transfer(top1, title):
 def draw_padding(sides, title):
     """Draws the middle of a last map under a 5 × 5 kernel, framed: its pixels in grey, the zeros around it as 0.
 
-    sides: dict of pixels of an image -> side of its last map, an odd number; `title`: the finding.
+    sides: dict of pixels of an image -> side of its last map, an odd number.
     """
-    fig, ax = canvas.new(12, 5.2)
-    ax.text(0.3, 4.85, title, **canvas.HEADLINE)
+    fig, ax = canvas.new(12, 5.2, title)
     for i, (pixels, side) in enumerate(sides.items()):
         x, y = 2.2 + 3.8 * i, 2.55  # of the middle
         met = min(side, KERNEL) ** 2

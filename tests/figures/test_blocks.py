@@ -73,7 +73,7 @@ def test_the_bars_of_versions_are_the_macs_of_their_stages():
     fig = drawing.draw_versions(networks, ("printed: 390", 390e6), "A third more")
     ax = fig.axes[0]
     for place, network in enumerate(networks.values()):
-        bars = [bar for bar in ax.patches if bar.get_y() == pytest.approx(-place - 0.3)]
+        bars = [bar for bar in ax.patches if bar.get_y() == pytest.approx(place - 0.35)]
         middle = [sum(conv.macs for block in stage for conv in block.convs) for stage in network.stages]
         assert [bar.get_width() * 1e6 for bar in bars[:-1]] == pytest.approx([network.stem.macs, *middle])
         ends = bars[-1].get_x() + bars[-1].get_width()

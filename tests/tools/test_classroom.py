@@ -21,8 +21,7 @@ from execute import repository
 from exercises import EXERCISES, cell
 from feedback import class_page, feedback_page
 from grading import Graded, Mark
-from lesson_form import form_of
-from lint import CHECK_CALL
+from lesson_form import CHECK_CALL, form_of
 from markup import dead_links, prose
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -143,8 +142,8 @@ def test_what_tells_is_taken_out_of_code():
     source = "n = f(3)  # that is 75\nassert n == (\n    75\n)\n"
     source += 'show(draw(n, "a b"), alt="Öne bar, which is the tallest")'
     told = without_telling(source)
-    head = 'from exercises.sealed import unseal\n\nn = f(3)\nshow(draw(n, "a b"), alt=unseal("'
-    assert told.startswith(head) and told.endswith('"))') and "75" not in told
+    head = 'from exercises.sealed import unseal\n\nn = f(3)\nshow(draw(n, "a b"), alt=eval(unseal("'
+    assert told.startswith(head) and told.endswith('")))') and "75" not in told
     assert without_telling("x = '# no comment'") == "x = '# no comment'"
 
 
@@ -182,6 +181,7 @@ def test_a_teacher_sees_solutions_and_every_known_mistake(name):
     for number, entry in EXERCISES.items():
         if number[:2] == name[:2]:
             assert f'{entry.solution}\n\n\ncheck("{number}", {entry.name})' in text
+            assert f"### {number} · {entry.title} ({entry.kind})" in text
             assert all(hint in notes for hint in entry.hints)
             assert all(message in notes for _, message in entry.mistakes)
     assert "minutes by section" in notebook.cells[2].source
@@ -215,7 +215,7 @@ def test_reading_takes_as_long_as_the_lesson_says(name):
 
 def test_pages_show_code_as_text():
     mark = Mark("01.1", "conv_macs", "wrong", "✗ 01.1 <b>x</b>", "</pre><script>alert(1)</script>")
-    for page in (feedback_page(Graded("<i>.ipynb", "01", [mark]), {}), class_page([Graded("<i>", "01", [mark])], {})):
+    for page in (feedback_page(Graded("<i>.ipynb", "01", [mark])), class_page([Graded("<i>", "01", [mark])])):
         assert "<script" not in page and "<b>x" not in page and "<i>" not in page
         assert "http" not in page
 

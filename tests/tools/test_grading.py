@@ -320,7 +320,7 @@ def outcome(monkeypatch, tmp_path, work):
     return [grading.judge(*outcome) for outcome in runner.run([str(tmp_path / "trace")], entries)]
 
 
-HOSTILE = [hostile.ends, hostile.no_json, hostile.half_a_message, hostile.pickles, hostile.too_large]
+HOSTILE = [hostile.ends, hostile.no_json, hostile.no_answer, hostile.half_a_message, hostile.pickles, hostile.too_large]
 
 
 @pytest.mark.parametrize("work", HOSTILE)

@@ -23,7 +23,8 @@ pytest.importorskip("latex2mathml", reason="pages need what requirements-dev.txt
 import deck
 import page
 import publish
-from rendering import Lesson, Renderer, anchor, headings, markdown, question_and_answer
+from lesson_form import PREDICTION
+from rendering import Lesson, Renderer, anchor, headings, markdown
 
 pytestmark = pytest.mark.extras
 LESSONS = [Lesson.read(path) for path in notebooks([])]
@@ -147,7 +148,7 @@ def test_a_page_says_what_its_widget_was_and_leaves_out_what_waits_for_an_answer
 
 def test_answers_stand_folded_and_once_more_at_the_end_for_paper(pages):
     for lesson in LESSONS:
-        asked = [cell for cell in lesson.nb.cells if question_and_answer(cell.source)]
+        asked = [cell for cell in lesson.nb.cells if PREDICTION.search(cell.source)]
         folded = [a for a in pages[lesson.number].all("details") if a.get("class") == "answer"]
         assert len(folded) == len(asked)
     end = pages["04"].text.partition("Answers to the predictions")[2]

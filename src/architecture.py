@@ -259,9 +259,10 @@ def plan(variant="b0", classes=1000, include_top=True):
     stem = Conv("stem_conv", len(base.mean), stem_filters, scale.resolution, 3, base.stem_stride, activation=act)
     blocks, before = [], stem
     for row, (stage, count) in enumerate(zip(base.stages, repeats), start=2):
+        filters = round_filters(stage.filters, scale.width, base.divisor)
         for number in range(count):
             drop_rate = base.stochastic_depth * len(blocks) / sum(repeats)
-            blocks.append(_plan_block(row, number, before, stage, scale, drop_rate))
+            blocks.append(_plan_block(row, number, before, stage, filters, base, drop_rate))
             before = blocks[-1].project
 
     top_filters = round_filters(base.top_filters, end_width, base.divisor)
@@ -270,12 +271,11 @@ def plan(variant="b0", classes=1000, include_top=True):
     return Plan(scale, stem, tuple(blocks), top, predictions if include_top else None)
 
 
-def _plan_block(row, number, before, stage, scale, drop_rate):
-    """Block `number`, from 0, of a row of Table 1, behind the convolution `before`."""
-    base, act = scale.baseline, scale.baseline.activation
+def _plan_block(row, number, before, stage, filters, base, drop_rate):
+    """Block `number`, from 0, of a row of Table 1, behind the convolution `before`. `filters`: the row's, scaled."""
+    act = base.activation
     name = f"block{row - 1}{chr(ord('a') + number) if number < 26 else number + 1}_"
     inputs, size, wide = before.filters, before.output_size, before.filters * stage.expand
-    filters = round_filters(stage.filters, scale.width, base.divisor)
     stride = 1 if number else stage.stride  # the first block of a row changes the resolution
     expand = se_reduce = se_expand = None
     if stage.expand > 1:

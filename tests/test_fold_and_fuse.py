@@ -287,6 +287,19 @@ def test_a_layer_of_two_models_inside_stays_one():
     assert_same(values(fused, SMALL), values(model, SMALL))
 
 
+def test_a_model_of_two_models_inside_stays_one():
+    image = layers.Input((12, 12, 3))
+    shared = keras.Model(image, layers.BatchNormalization()(image), name="shared")
+    ends = [layers.Input((12, 12, 3)) for _ in range(2)]
+    first = keras.Model(ends[0], layers.ReLU()(shared(ends[0])), name="first")
+    second = keras.Model(ends[1], shared(layers.Rescaling(0.5)(ends[1])), name="second")
+    model = model_of(lambda x: layers.Concatenate()([first(x), second(x)]))
+    fused = export.fuse(model)
+    one, other = (fused.get_layer(name).get_layer("shared") for name in ("first", "second"))
+    assert one is other
+    assert_same(values(fused, SMALL), values(model, SMALL))
+
+
 def test_a_kernel_with_lora_is_not_folded():
     model = model_of(lambda x: layers.BatchNormalization()(layers.Conv2D(4, 3, name="conv")(x)))
     model.get_layer("conv").enable_lora(2)

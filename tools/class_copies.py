@@ -195,7 +195,8 @@ def without_telling(source):
     texts = _telling_texts(ast.parse(source))
     for node in sorted(texts, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         text = f"({ast.get_source_segment(source, node)})"  # in brackets, for it may go over several lines
-        source = _replaced(source, node, f'eval(unseal("{seal(text)}"))')
+        # a generator in the text knows a function's names only if they are global to it
+        source = _replaced(source, node, f'eval(unseal("{seal(text)}"), globals() | locals())')
     return f"from exercises.sealed import unseal\n\n{source}" if texts else source
 
 

@@ -31,7 +31,8 @@ def grade(folder, out):
         from recipe import progress
 
     def write(path, text):
-        write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+        # half a character, as an answer may send it, becomes a question mark
+        write_atomically(path, lambda file: file.write(text.encode("utf-8", "replace")))
 
     folder = Path(folder)
     out = Path(out) if out else folder.with_name(f"{folder.resolve().name}_marks")

@@ -78,7 +78,7 @@ def read(path):
     try:
         found = nbformat.read(path, as_version=nbformat.NO_CONVERT)
         is_notebook = found.nbformat == 4 and isinstance(found.cells, list)
-    except (AttributeError, TypeError, ValueError):  # what nbformat raises for a list, for {} and for no JSON
+    except (AttributeError, TypeError, ValueError, nbformat.ValidationError):  # for a list, for {}, no JSON, no cells
         is_notebook = False
     if not is_notebook:
         raise ValueError(f"not a notebook of format 4: {path}.")

@@ -40,6 +40,8 @@ def test_frontiers_show_every_point_once_and_say_who_is_on_the_frontier():
     assert before.get_xlim() == after.get_xlim() and before.get_ylim() == after.get_ylim()
     assert before.get_xscale() == "log" and {text.get_text() for text in after.texts} == {"ResNet"}
     assert {text.get_text() for text in before.texts} == {"B1"}
+    rings = [[tuple(xy) for ring in ax.collections for xy in ring.get_offsets()] for ax in fig.axes]
+    assert rings == [[(0.2, 80.4)], [(0.5, 81.5)]], "the one that is named"
     assert [ax.get_title("left") for ax in fig.axes] == ["before", "after"]
     shown = words(fig)
     assert all(text in shown for text in ("One row less", "reaches 80 %", "time (ms)", "top-1 (%)"))

@@ -59,6 +59,7 @@ def test_a_block_may_have_a_finding_for_a_headline():
 def test_reasons_for_no_skip():
     first, second, third = (words(drawing.draw_block(block)) for block in plan("b0").blocks[:3])
     assert "no skip connection: 32 → 16 channels" in first and "MBConv1, 3×3" in first
+    assert "no skip" not in words(drawing.draw_block(plan("b0").blocks[0], "A headline that tells something else"))
     assert "no skip connection: stride 2, 16 → 24 channels" in second
     assert "skip connection · in training" in third
 

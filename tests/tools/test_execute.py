@@ -113,8 +113,12 @@ def test_what_runs_is_saved_in_place_and_what_raises_is_not(tmp_path, capsys):
     assert peak is None or 10e6 < peak < 100e9, "in bytes"
 
 
+NO_NOTEBOOKS = ["[1, 2]", "{}", "no JSON", '{"nbformat": 3, "metadata": {}, "worksheets": []}', '{"nbformat": 4}']
+NO_NOTEBOOKS.append('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": ["x"]}')
+
+
 @pytest.mark.parametrize("program", [main, lint.main])
-@pytest.mark.parametrize("text", ["[1, 2]", "{}", "no JSON", '{"nbformat": 3, "metadata": {}, "worksheets": []}'])
+@pytest.mark.parametrize("text", NO_NOTEBOOKS)
 def test_a_file_that_only_ends_like_a_notebook_is_told_in_one_line(text, program, tmp_path, capsys):
     path = tmp_path / "odd.ipynb"
     path.write_text(text)

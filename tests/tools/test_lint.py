@@ -144,6 +144,7 @@ BAD = [  # rule, what is done to the good notebook, words of the message
     ("exercise_cells_are_stubs", attribute("name", "99_end.ipynb"), "has no exercises"),
     ("exercise_names_are_imported", text(CODE, "import numpy as np\n", ""), "00.3 uses np"),
     ("exercise_names_are_imported", text(CODE, "import numpy as np", "import numpy as"), "not Python"),
+    ("exercise_names_are_imported", text(CODE, "import numpy as np", "def f():\n    import numpy as np"), "uses np"),
     ("markdown_images_have_alt", text(3, "![A net]", "![ ]"), "../imgs/ has no alt"),
     ("markdown_images_have_alt", text(3, "![A net]", "<img src='../imgs/'>"), "has no alt"),
     ("local_links_exist", text(3, "architecture.py", "architektur.py"), "architektur.py#L1"),

@@ -8,7 +8,7 @@ from figures.style import COLORS
 
 SIDE, GAP, EDGE = 3.9, 0.4, 0.3  # of a photo, between two, around all; in inches
 FOOT, HEAD = 1.2, 0.75
-SQUARES = "A square: what the middle of the map sees through convolutions, in % of the width."
+SQUARES = "A square: what the map's middle sees through convolutions, in % of the width."
 
 
 def draw_fields(panels, title):

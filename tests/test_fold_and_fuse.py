@@ -121,6 +121,15 @@ def test_what_cannot_be_folded_stays(build):
     assert kinds(folded).count(layers.BatchNormalization) == 1
 
 
+@pytest.mark.parametrize(("axis", "left"), [(1, 0), (-3, 0), (2, 1), (-1, 1)])
+def test_channels_may_come_first(axis, left):
+    """Seen in the graph: on a processor TensorFlow runs no such convolution."""
+    image = layers.Input((3, 8, 8))
+    conv = layers.Conv2D(8, 1, data_format="channels_first")(image)
+    folded = export.fold(keras.Model(image, layers.BatchNormalization(axis=axis)(conv)))
+    assert kinds(folded).count(layers.BatchNormalization) == left
+
+
 def test_a_convolution_that_is_an_output_stays():
     image = layers.Input((8, 8, 3))
     y = layers.Conv2D(3, 1)(image)
@@ -164,6 +173,11 @@ def two_deep(x):
     return keras.Model(image, layers.ReLU()(body()(layers.Normalization()(image))))(x)
 
 
+def by_name(x):
+    pixels = layers.Reshape((144, 3))(x / 255)
+    return layers.MultiHeadAttention(1, 2)(query=pixels, value=pixels)
+
+
 OFFSET = 2.5
 WITH_STATE = {  # the layers, and how many batch norms fold leaves
     "normalization": (lambda x: layers.BatchNormalization()(layers.Conv2D(4, 3)(layers.Normalization()(x))), 0),
@@ -172,6 +186,7 @@ WITH_STATE = {  # the layers, and how many batch norms fold leaves
     "lambda": (lambda x: layers.Lambda(lambda y, factor: y * factor + OFFSET, arguments=dict(factor=3))(x), 0),
     "operations": (lambda x: layers.BatchNormalization()(layers.Conv2D(3, 1)(keras.ops.relu(x * 2 - 9))), 0),
     "several layers in one": (lambda x: layers.Bidirectional(layers.GRU(3))(layers.Reshape((12, 36))(x / 255)), 0),
+    "arguments by name": (by_name, 0),
     "seeds": (lambda x: layers.Dropout(0.5)(layers.RandomFlip()(layers.Conv2D(3, 1)(x))), 0),
     "one model inside, twice": (called_twice_inside, 0),
     "a sequential inside": (sequential_inside, 0),

@@ -150,7 +150,7 @@ def draw_transfer(top1, title):
     ax.set(xscale="log", xlim=(28, 250), ylim=(0, 100), xlabel="image size (pixels)", ylabel="test top-1 (%)")
     ax.set_xticks(sizes, sizes)
     ax.xaxis.set_minor_locator(NullLocator())
-    write_headline(ax, title)
+    write_headline(ax, title, distance=17)
     fig.draw_without_rendering()  # the layout is final
     if not label_ends(ax, ends):
         ax.legend(loc="lower right")

@@ -360,7 +360,7 @@ def _open_litert(path):
         found = interpreter.get_tensor(end["index"])
         return _from_integers(found, end) if integers else found
 
-    return _guarded(_one_by_one(run), start["shape"][1:].tolist(), "float32" if integers else start["dtype"])
+    return _guarded(_one_by_one(run), start["shape"][1:].tolist(), np.dtype("float32" if integers else start["dtype"]))
 
 
 def _to_integers(image, end):
@@ -382,7 +382,6 @@ def _guarded(run, shape, dtype):
     """`run` for images of this shape only, None for any size, and in the type that the runtime wants."""
     sizes = ", ".join("any" if n is None else str(n) for n in shape)
     allowed = f"numbers in the shape (n, {sizes}); one image is images[None]"
-    whole = np.issubdtype(dtype, np.integer)
 
     def guarded(images):
         images = np.asarray(images)
@@ -392,9 +391,9 @@ def _guarded(run, shape, dtype):
         require(fits, "the shape of images", images.shape, allowed)
         with np.errstate(invalid="ignore"):  # no number becomes a whole one
             numbers = images.astype(dtype, copy=False)
-        if whole and not np.array_equal(numbers, images):
-            found = f"{images.min():.4g} to {images.max():.4g}, {images.dtype}"
-            require(False, "the range of images", found, f"whole numbers that {np.dtype(dtype)} holds")
+        if numbers.dtype.kind in "iu":
+            found = f"{float(images.min()):.4g} to {float(images.max()):.4g}, {images.dtype}"
+            require(np.array_equal(numbers, images), "the range of images", found, f"whole numbers that {dtype} holds")
         return run(numbers)
 
     return guarded

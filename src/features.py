@@ -25,9 +25,10 @@ def cut(model: keras.Model, layer: str) -> tuple[Callable[[np.ndarray], np.ndarr
     """
     names = [each.name for each in model.layers]
     require(layer in names, "layer", layer, "the name of a layer of the model, as block6d_add")
-    inside = isinstance(model.get_layer(layer), keras.Model)
-    require(not inside, "layer", layer, "a layer, not a model inside; cut that one, model.get_layer(name), instead")
-    maps = model.get_layer(layer).output
+    last = model.get_layer(layer)
+    allowed = "a layer, not a model inside; cut that one, model.get_layer(name), instead"
+    require(not isinstance(last, keras.Model), "layer", layer, allowed)
+    maps = last.output
     try:
         upper = keras.Model(maps, model.output)
     except ValueError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from execute import normalise, repository
+from execute import normalise, read, repository
 from lesson_form import CHECK_CALL, below_predictions, code_lines, count_words
 from markup import link_targets
 
@@ -106,7 +106,7 @@ def make_teacher(out):
 def _rewrite(folder, change):
     """Changes each notebook of a copy in place."""
     for path in sorted((folder / "notebooks").glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
+        notebook = read(path)
         change(notebook)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
@@ -164,11 +164,12 @@ def student_notebook(notebook, answers=True):
     """Takes out, in place, what answers for a learner: outputs, and what code says right after a prediction."""
     normalise(notebook)
     notebook.metadata["colab"] = {"generative_ai_disabled": True}
-    for cell in [cell for _, below in below_predictions(notebook.cells) for cell in below]:
-        cell.source = without_telling(cell.source)
-        if "unseal(" in cell.source:  # long codes are folded; Jupyter and Colab have a word each for it
-            cell.metadata["jupyter"] = {"source_hidden": True}
-            cell.metadata["cellView"] = "form"
+    for _, below in below_predictions(notebook.cells):
+        for cell in below:
+            cell.source = without_telling(cell.source)
+            if "unseal(" in cell.source:  # long codes are folded; Jupyter and Colab have a word each for it
+                cell.metadata["jupyter"] = {"source_hidden": True}
+                cell.metadata["cellView"] = "form"
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -211,8 +212,10 @@ def _without_comments(source):
 
 def _telling_texts(tree):
     """The texts in calls of `show`: what a picture shows, its headline. Single words, such as labels, are none."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    shown = [text for call in calls if getattr(call.func, "id", "") == "show" for text in _texts_in(call)]
+    shown = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "show":
+            shown += _texts_in(node)
     return [text for text in shown if len(ast.unparse(text).split()) >= 5]
 
 
@@ -220,7 +223,10 @@ def _texts_in(node):
     """The texts below a node of the syntax tree; an f-string is one text, whatever stands in it."""
     if isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str):
         return [node]
-    return [text for child in ast.iter_child_nodes(node) for text in _texts_in(child)]
+    found = []
+    for child in ast.iter_child_nodes(node):
+        found += _texts_in(child)
+    return found
 
 
 def _replaced(source, node, text):

@@ -80,13 +80,12 @@ def copy(kind, out, answers):
 
 def minutes():
     """Prints the minutes of each section of each lesson."""
-    import nbformat
-
     from class_copies import minutes_table
+    from execute import read
 
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         print(f"## {path.stem}\n")
-        print("\n".join(minutes_table(nbformat.read(path, as_version=4))), end="\n\n")
+        print("\n".join(minutes_table(read(path))), end="\n\n")
 
 
 @fails_in_one_line(OSError, ValueError)

@@ -305,9 +305,12 @@ def judge(entry, found, results, stopped):
     except Exception as error:
         mark.line = f"○ {entry.number} could not be judged: {type(error).__name__}. Mark it by hand."
         return mark
-    mark.state = "too slow" if stopped else "wrong"
-    if right or found.get("open"):
-        mark.state = "right" if right else "not finished"
+    if right:
+        mark.state = "right"
+    elif found.get("open"):
+        mark.state = "not finished"
+    else:
+        mark.state = "too slow" if stopped else "wrong"
     return mark
 
 

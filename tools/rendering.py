@@ -13,7 +13,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from execute import ROOT, repository
+from execute import ROOT, read, repository
 
 HEADING = re.compile(r"^(#{1,6}) (.+)$", re.M)
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
@@ -43,7 +43,7 @@ class Lesson:
 
     @classmethod
     def read(cls, path):
-        nb = nbformat.read(path, as_version=4)
+        nb = read(path)
         return cls(path, nb, {cell.id: cell for cell in nb.cells})
 
     @property

@@ -77,5 +77,5 @@ def test_ladder_says_each_number_and_marks_some():
     assert fig.axes[0].get_xlim()[0] == 0 and {line.get_color() for line in fig.axes[0].lines} == {COLORS["se"]}
     check_layout(fig)
     fig = draw_ladder({"MACs": 0.2, "weights": 12}, "share (%)", "Few MACs", row=0.4)
-    assert fig.get_figheight() == pytest.approx(2.4)
+    assert fig.get_figheight() == pytest.approx(2.4) and {text.get_size() for text in fig.axes[0].texts} == {14.5}
     check_layout(fig)

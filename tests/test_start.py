@@ -1,6 +1,7 @@
 """start.py: the versions and nothing else reach the screen, and what a lesson writes later still does."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,37 @@ def test_what_tensorflow_logs_later_is_errors_alone_unless_somebody_wants_more(m
     with start.native_log_off():
         pass
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == after
+
+
+HELD = """
+import resource
+import start
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+counts = [faults()]
+for _ in range(10):
+    array = bytearray(b"x") * 2**26
+    del array
+    counts.append(faults())
+print(counts[1] - counts[0], counts[10] - counts[1])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other systems' malloc is left as it is")
+def test_large_arrays_are_made_where_earlier_ones_were(python):
+    first, next_nine = map(int, python(HELD)[0].split())
+    assert next_nine < first  # given back to the system, each would cost as many page faults as the first
+
+
+@pytest.mark.parametrize("error", [AttributeError, OSError, TypeError])
+def test_another_malloc_is_left_as_it_is(monkeypatch, error):
+    def missing(name):
+        raise error
+
+    monkeypatch.setattr(start.ctypes, "CDLL", missing)
+    start.keep_memory()
 
 
 def test_errors_meanwhile_leave_standard_error_as_it_was(capfd):

@@ -10,6 +10,8 @@ the quartiles over the rounds of the peer's time divided by ours, `wanted` what 
 - *building*: `keras.applications`, random weights; ours once with random weights.
 - *inference*: `keras.applications` in a `tf.function`, for one shape of input; ours folded and frozen, and the files.
 - *a training step*: `train_on_batch` of `keras.applications`, SGD, no XLA, which is slower here; ours fused.
+  In both the peer is a plain script in a process of its own (plain.py), since this one keeps memory (start.py), which
+  helps whatever runs in it. In the rows *memory kept* the peer runs here: they show what rewriting alone does.
 - *a head*: Keras's `fit` through the whole network with a frozen body, 20 epochs of which one is timed; ours the
   features of every image and its mirror image, then 20 epochs on those. *The last blocks*: one epoch, from block 6a on,
   against one with a quarter of the time of the maps and their mirror images, which the four epochs of lesson 06 share.
@@ -24,7 +26,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from functools import cache
+from contextlib import contextmanager
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,7 +36,9 @@ import numpy as np
 
 import export
 from architecture import EfficientNet, Scale, plan
-from experiments.clock import call_on_noise, ratios, take_turns
+from experiments import plain as plain_keras
+from experiments.clock import ratios, take_turns
+from experiments.plain import as_if_trained, of_keras, pixels
 from experiments.table import fill_at_once
 from features import cut, views
 from recipe import epoch_order
@@ -54,29 +59,30 @@ def row(work, wanted, peer, ours, rounds):
     return found | dict(wanted=wanted, ms_peer=ms_peer, ms_ours=ms_ours, rounds=rounds)
 
 
-# ---------------------------------------------------------------- networks
+# ---------------------------------------------------------------- both sides
 
 
-def as_if_trained(model):
-    """Gives each batch norm random statistics. Returns the model."""
-    random = np.random.default_rng(0)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in layer.weights])
-    return model
+@contextmanager
+def plain(*arguments):
+    """A call without arguments: plain.py, in its own process, does its work once. Raises RuntimeError if it stops."""
+    command = [sys.executable, plain_keras.__file__, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
+        def answered():
+            if not process.stdout.readline():
+                raise RuntimeError(f"plain.py {arguments} stopped: see what it says above")
 
-def of_keras(name, **options):
-    return getattr(keras.applications, f"EfficientNet{name.upper()}")(weights=None, **options)
+        def call():
+            print(file=process.stdin, flush=True)
+            answered()
+
+        answered()
+        yield call
 
 
 @cache
 def folded():
     return export.fold(as_if_trained(EfficientNet("b0")))
-
-
-def pixels(count, size):
-    return np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype("float32")
 
 
 # ---------------------------------------------------------------- the rows
@@ -96,13 +102,13 @@ def building(names, rounds):
 
 def inference(batch, rounds):
     """Folded and frozen, and every file that runs here, against a `tf.function`."""
-    model, images = as_if_trained(of_keras("b0")), pixels(batch, 224)
-    peer, rows = call_on_noise(lambda x: model(x, training=False), images.shape, low=0, high=255), []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, run in runners(Path(folder), batch).items():
-            of_files = 3 if batch == 1 else 1
-            wanted = 1.5 if name == "TensorFlow" else of_files
-            rows.append(row(f"b0, {batch} images, {name}", wanted, peer, lambda run=run: run(images), rounds))
+    images, work = pixels(batch, 224), f"b0, {batch} images"
+    with tempfile.TemporaryDirectory() as folder, plain("answer", batch) as peer:
+        calls = {name: partial(run, images) for name, run in runners(Path(folder), batch).items()}
+        frozen, of_files = calls["TensorFlow"], 3 if batch == 1 else 1
+        rows = [row(f"{work}, TensorFlow, memory kept", 1.5, plain_keras.answer(batch), frozen, rounds)]
+        for name, call in calls.items():
+            rows.append(row(f"{work}, {name}", 1.5 if call is frozen else of_files, peer, call, rounds))
     return rows
 
 
@@ -126,12 +132,13 @@ def runners(folder, batch):
 
 def training(size, batch, rounds):
     """A step of SGD, averages included."""
-    scale, calls = Scale(1.0, 1.0, size), []
-    x, y = pixels(batch, size), np.arange(batch)
-    for model in (of_keras("b0", input_shape=(size, size, 3)), export.fuse(EfficientNet(scale))):
-        model.compile(keras.optimizers.SGD(1e-6), "sparse_categorical_crossentropy", jit_compile=False)
-        calls.append(lambda model=model: model.train_on_batch(x, y))
-    return row(f"training step, {size} px, batch {batch}", 1.5, *calls, rounds)
+    x, y, work = pixels(batch, size), np.arange(batch), f"training step, {size} px, batch {batch}"
+    model = export.fuse(EfficientNet(Scale(1.0, 1.0, size)))
+    model.compile(keras.optimizers.SGD(1e-6), "sparse_categorical_crossentropy", jit_compile=False)
+    ours = partial(model.train_on_batch, x, y)
+    rows = [row(f"{work}, memory kept", 1.5, plain_keras.training(size, batch), ours, rounds)]
+    with plain("training", size, batch) as peer:
+        return [*rows, row(work, 1.5, peer, ours, rounds)]
 
 
 def head(images, rounds):
@@ -218,13 +225,14 @@ def measure(rounds=ROUNDS):
     slow = max(1, rounds // 5)
     rows = [counting(rounds), building(["b0"], rounds), building(["b7"], slow), building(FAMILY, slow)]
     rows += [*inference(1, rounds), *inference(16, rounds)]
-    rows += [training(224, 16, rounds), training(64, 32, rounds), head(PHOTOS, slow), last_blocks(PHOTOS, slow)]
+    rows += [*training(224, 16, rounds), *training(64, 32, rounds)]
+    rows += [head(PHOTOS, slow), last_blocks(PHOTOS, slow)]
     return [dict.fromkeys(COLUMNS) | each for each in rows + devices()]
 
 
 def trial():
     """Every kind of row at its smallest."""
-    rows = [counting(1), building(["b0"], 1), *inference(1, 1), training(32, 2, 1), head(64, 1), last_blocks(64, 1)]
+    rows = [counting(1), building(["b0"], 1), *inference(1, 1), *training(32, 2, 1), head(64, 1), last_blocks(64, 1)]
     print(*rows, sep="\n")
 
 

@@ -1,5 +1,6 @@
 """The benchmark of everything that is waited for: how a pair becomes a row, and what each side of a pair does."""
 
+import ast
 import json
 from pathlib import Path
 from time import sleep
@@ -27,6 +28,32 @@ def test_the_counting_is_of_the_whole_family():
 def test_networks_have_statistics_as_if_trained():
     norm = speed.as_if_trained(EfficientNet(Scale(0.1, 0.1, 32))).get_layer("stem_bn")
     assert all(np.std(keras.ops.convert_to_numpy(weight)) > 0 for weight in norm.weights)
+
+
+def test_the_peer_answers_each_call_from_a_process_of_its_own(monkeypatch, tmp_path):
+    script = tmp_path / "peer.py"
+    script.write_text("import sys\nprint(sys.argv, flush=True)\nfor line in list(range(2)): print(input(), flush=True)")
+    monkeypatch.setattr(speed.plain_keras, "__file__", str(script))
+    with speed.plain("answer", 16) as call:
+        call()
+        call()
+        with pytest.raises(RuntimeError, match="plain.py .*answer.* stopped"):
+            call()
+
+
+def test_the_peer_imports_nothing_of_the_series():
+    tree = ast.parse(Path(speed.plain_keras.__file__).read_text(encoding="utf-8"))
+    modules = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    assert modules == {"sys", "keras", "numpy", "tensorflow"}
+    assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", [("answer", 1), ("training", 32, 2)])
+def test_the_peer_does_its_work(work):
+    with speed.plain(*work) as call:
+        call()
+        call()
 
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")  # of what `eager` does

@@ -116,6 +116,8 @@ def _explain(entry, got):
     message = _same_wherever_wrong(entry, got, wrong) or _same_first_wrong_part(entry, got, wrong)
     if not message and got[first][0] is None:
         message = "is a return missing, or is the result printed?"
+        if any(parts[0] is None for parts in entry.right[0]):  # then None may be meant
+            message = "does a condition let too little through, or is a return missing?"
     line = f"{line}: {message}" if message else line
     return line if line.endswith("?") else f"{line}."
 

@@ -48,6 +48,9 @@ def operations_per_mac(reported, macs):
 ✗ = operations * macs -> = macs # a tool that counts the two operations apart reports about 2 * macs
 ✗ abs(reported - expected) -> (reported - expected)
   # far too few is neither; the difference counts in both directions, so take abs
+✗ abs(reported - expected) -> (expected - reported)
+  # far too many is neither; the difference counts in both directions, so take abs
+✗ abs(reported - expected) <= 0.05 * expected -> reported == expected # a table rounds: allow 5 %
 ✗ 0.05 -> 0.6 # allow 5 % of what is expected, no more
 ✗ 0.05 -> 0.03 # a paper rounds: allow 5 %
 ✗ 0.05 * expected -> 0.05 * macs # for 2 operations, allow 5 % of what is expected, which is 2 * macs
@@ -85,6 +88,10 @@ def on_frontier(costs, accuracies):
 ✗ (costs < cost).any(axis=1) -> (costs < cost).all(axis=1) # better in at least one: any, and not all
 ✗ any(axis=1) | -> any(axis=1) & # better in a cost or in accuracy: |, and not &
 ✗ not (no -> (no # that is the opposite, the networks that are beaten
+✗ costs <= -> costs >= ; costs < -> costs > ; accuracies >= -> accuracies <= ; accuracies > -> accuracies <
+  # that finds whom this one beats: another is better if it costs less
+✗ (costs <= cost).all(axis=1) -> (costs.sum(axis=1) <= cost.sum()); (costs < cost).any(axis=1) ->
+  (costs.sum(axis=1) < cost.sum()) # costs of different kinds do not add up: compare each with its own
 ✗ (costs <= cost) -> (costs < cost); accuracies >= -> accuracies >
   # a network with equal cost and more accuracy beats too: <= and >= first
 ✓ right for one, two and three kinds of cost, and twins do not beat each other.
@@ -107,6 +114,9 @@ def largest_batch(gigabytes, kept, params, number_bytes):
   (2, 2_500_000, 62_500_000, 4)
 = max(0, divmod(gigabytes * 10**9 - params * 16, kept * number_bytes)[0])
 ✗ 4 * 4 * params -> 4 * params # each parameter needs four numbers, not one
+✗ 4 * 4 * params -> 3 * 4 * params # weight, gradient and two moments are four numbers
+✗ int((gigabytes * 10**9 - fixed) // per_image) -> round((gigabytes * 10**9 - fixed) / per_image)
+  # the last image must fit in full: round down
 ✗ 4 * 4 * params -> 4 * number_bytes * params # the parameters stay in float32: 4 bytes
 ✗ 4 * 4 * params -> 0 # the parameters need memory too
 ✗ kept * number_bytes -> kept * 4 # an image's numbers have number_bytes bytes, not always 4
@@ -120,8 +130,8 @@ def largest_batch(gigabytes, kept, params, number_bytes):
 def overturning(table, missing, target):
     """Which missing rows, each added alone, change the answer to "which is the fastest network with this top-1?".
 
-    table, missing: lists of (milliseconds, top1). target: the top-1 to reach. A tie changes nothing.
-    Returns a list of booleans, one for each missing row.
+    table, missing: lists of (milliseconds, top1). target: the top-1 to reach, as a row of table does.
+    Returns a list of booleans, one for each missing row. A tie changes nothing.
     """
     fastest = «min(ms for ms, top1 in table if top1 >= target)»
     answer = []

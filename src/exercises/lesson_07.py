@@ -48,6 +48,7 @@ def round_trip(r, scale, zero):
 ✗ + zero, -128, 127) -> , -128, 127) + zero # clip after the zero point is added
 ✗ np.clip(np.round(r / scale) + zero, -128, 127) -> (np.round(r / scale) + zero).astype(int).astype(np.int8)
   # astype(np.int8) starts again at the other end: clip first
+✗ -128, 127) -> -128, 127).astype(np.int8) # q - zero overflows in int8: leave q a float
 ✗ scale * (q - zero) -> scale * q # on the way back the zero point must be subtracted first
 ✗ scale * (q - zero) -> scale * q - zero # subtract the zero point first, then multiply
 ✗ scale * (q - zero) -> (q - zero) / scale # multiply by the scale on the way back
@@ -150,6 +151,8 @@ def choose(files, megabytes, points):
   ((10.0, 1.0), (10.0, 0.25), (20.0, 0.25), (5.25, 0.5), (5.1, 0.5), (20.0, 4.0), (10.0, 0.5)))
 = fastest(files, megabytes, points)
 ✗ size <= 1e6 * megabytes -> size <= 2**20 * megabytes # here 1 MB is 10**6 bytes
+✗ 1e6 * megabytes -> megabytes # size is in bytes: megabytes times 10**6
+✗ (ms, name) -> (name, ms) # min compares the first of a pair first: put ms there
 ✗ size <= 1e6 * megabytes -> True # a file that is too large does not fit
 ✗ size <= 1e6 * megabytes -> size < 1e6 * megabytes # what fills the room exactly fits: <=
 ✗ top1 >= best - points -> top1 > best - points # to lose exactly so many points is allowed: >=

@@ -104,6 +104,8 @@ def rate_at(step, batch, rate, up, steps):
 ✗ peak * step / up -> peak # the warm-up is missing: a straight line from 0
 ✗ step / up -> (step + 1) / up # the warm-up is at 0 at step 0: step / up
 ✗ peak * step / up -> peak * (step / up) ** 2 # the warm-up is a straight line: step / up
+✗ math.pi * part -> part # half a turn is pi: math.pi * part
+✗ (1 + math.cos(math.pi * part)) / 2 -> math.cos(math.pi * part / 2) # that is a quarter of a turn, from 1 to 0
 ✗ (1 + math.cos(math.pi * part)) / 2 -> (1 + math.cos(math.pi * part)) # 1 + cos goes from 2 to 0: halve it
 ✗ (1 + math.cos(math.pi * part)) / 2 -> math.cos(math.pi * part) # a cosine goes down to -1; shift and halve it
 ✗ (1 + math.cos(math.pi * part)) / 2 -> (1 - part) # that is a straight line down, not a cosine
@@ -140,13 +142,13 @@ def step_seconds(batch, speed, devices, params, bandwidth):
 ✗ compute + rounds * piece / bandwidth -> compute # the gradients travel too
 ✗ compute + rounds * piece / bandwidth -> max(compute, rounds * piece / bandwidth)
   # the two follow one another: add them
-✓ with more devices each computes less but sends as much: that is where scaling out ends.
+✓ each computes less but sends as much: from 64 devices on, four times as many no longer halve B0's step.
 
 08.5 decide: How many devices to rent?
 def rent(options, steps, hours):
     """How many devices to rent: what is cheapest and in time. None if nothing is in time.
 
-    options: list of (devices, price of one device for an hour, seconds of a step). steps: of the whole training.
+    options: list of (devices, price of one device for an hour, seconds of their step). steps: of the whole training.
     hours: how long it may take.
     """
     best = None
@@ -163,6 +165,7 @@ def rent(options, steps, hours):
   ([(3, 1.0, 5.0), (5, 1.0, 2.0)], 7200, 20.0), ([(3, 1.0, 5.0), (5, 1.0, 4.0)], 7200, 8.0)
 = cheapest(options, steps, hours)
 ✗ steps * seconds / 3600 -> steps * seconds # seconds are not hours: divide by 3600
+✗ steps * seconds / 3600 -> steps * seconds / 3600 / devices # the seconds are those of all devices at once already
 ✗ steps * seconds / 3600 -> seconds # that is one step; the training has `steps`
 ✗ time * devices * price -> time * price # all devices are paid: times devices
 ✗ time * devices * price -> time * devices # the price of an hour is missing

@@ -51,7 +51,7 @@ CLOSED = '''
 
 def solution(number):
     """Closed in a class's copy: says so."""
-    print(f'Solutions are with your teacher. Ask, if you have read all hints: hint("{number}"), hint("{number}", 2), ...')
+    print(f'Solutions are with your teacher. Ask, once you have read hint("{number}"), hint("{number}", 2), ...')
 '''
 WELCOME = """\
 # EfficientNet, from the first multiply-add: your copy

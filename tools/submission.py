@@ -363,6 +363,7 @@ def scope_of(found):
     used = re.findall(r"\w+", found.source) if found.state == "answer" else []
     if {"architecture", "keras", "layers"} & set(used):  # before the fence, and before time counts
         import_module("architecture")
+        import_module("fresh_layers").biased().start()  # as in a lesson's check, and for as long as this process lives
         import_module("keras").ops.ones(1)
     for name in set(used) & set(DEFAULTS):
         module, _, attribute = DEFAULTS[name].partition(".")

@@ -28,7 +28,7 @@ def biggest_under(limit):
 ? The condition is: plan(name).macs < limit. When it holds, remember name.
 > (2 * 10**9,), (10**9,), (plan("b1").macs,), (10**12,), (10**8,)
 = max((name for name in ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7") if plan(name).macs < limit), default=None)
-✗ .macs < limit -> .params < limit # parameters were compared: use .macs
+✗ .macs < limit -> .params < limit # all eight seem to fit: compare plan(name).macs, in single MACs, with limit
 ✗ < limit -> <= limit # that one needs exactly as many MACs: under the limit means fewer, so < and not <=
 ✗ answer = name -> return name # a bigger one fits too: go on after the first that fits
 ✗ < limit -> > limit # that one needs more MACs than the limit: turn the comparison over
@@ -49,13 +49,13 @@ def activation_map(features, kernel, class_index):
 > *((rng.normal(size=(h, w, c)), rng.normal(size=(c, n)), k) for h, w, c, n, k in
   ((3, 5, 6, 6, 1), (7, 7, 12, 5, 3), (1, 4, 8, 3, 0)))
 = np.einsum("hwc,c->hw", features, kernel[:, class_index])
-✗ kernel[:, class_index] -> kernel[class_index] # that is a row; a class is a column, kernel[:, class_index]
+✗ kernel[:, class_index] -> kernel[class_index] # that is a row of the kernel; a class is a column
 ✗ features @ weights -> features.mean((0, 1)) @ weights # a map keeps its positions, so do not average
 ✗ features @ weights -> np.maximum(features @ weights, 0) # evidence against the class counts too; no ReLU
 ✗ features @ weights -> features @ kernel # those are the maps of all classes; take the column of one
 ✗ features @ weights -> features @ weights / (features @ weights).max() # do not rescale; the map's mean is the logit
 ✗ features @ weights -> (features @ weights).T # rows and columns are swapped
-✗ features @ weights -> features * weights # add up over the channels: features @ weights
+✗ features @ weights -> features * weights # a map has one number a place: add up over the channels
 ✓ on 3 inputs the mean of the map is the logit of the class, up to the bias.
 
 00.3 decide: Say it, or ask a human?

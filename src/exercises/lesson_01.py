@@ -58,7 +58,10 @@ def conv_macs(size, kernel, inputs, filters, stride, groups=1):
 ✗ math.ceil(size / stride) -> round(size / stride) # the output was rounded to the nearest; with "same", round up
 ✗ math.ceil(size / stride) -> (size - kernel) // stride + 1 # that is "valid" padding; with "same", size / stride
 ✗ math.ceil(size / stride) -> size // stride + 1 # one pixel too many where the stride divides the size
-✗ inputs // groups -> inputs # the groups are missing; a filter sees inputs / groups channels
+✗ inputs // groups -> inputs # your groups save nothing: a filter sees inputs / groups channels
+✗ math.ceil(size / stride) -> size / stride # there is no half pixel: round up
+✗ output_size**2 * -> output_size * # the output has rows and columns: square its size
+✗ output_size**2 * filters * -> output_size**2 * # each of the filters makes an output of its own
 ✗ * filters * -> * filters // groups * # divided by groups twice; every filter is still computed once
 ✗ kernel**2 -> kernel # a kernel has kernel x kernel weights; square it
 ✗ output_size**2 -> size**2 # a stride leaves fewer outputs; count the pixels of the output
@@ -90,6 +93,8 @@ def depthwise_loops(image, kernels):
   ((5, 7, 3, 3), (6, 4, 2, 5), (4, 4, 1, 3), (3, 5, 4, 1)))
 = shifted_sum(image, kernels)
 ✗ x : x + k, channel] -> x : x + k]; kernels[:, :, channel] -> kernels # a patch holds one channel, not all of them
+✗ x : x + k, channel] -> x : x + k] # the patch holds all channels: cut out one, as of the kernel
+✗ kernels[:, :, channel] -> kernels[channel] # that is a row of the kernel; the channel is its last axis
 ✗ kernels[:, :, channel] -> kernels[::-1, ::-1, channel] # the kernel is upside down; deep learning does not flip it
 ✗ kernels[:, :, channel] -> kernels[:, :, channel].T # rows and columns of the kernel are swapped
 ✗ kernels[:, :, channel] -> kernels[:, :, 0] # each channel has its own kernel: [:, :, channel]
@@ -119,6 +124,8 @@ def macs_per_byte(kernel, channels, depthwise):
 ✗ 1 if depthwise else channels -> 1 # a filter of a dense layer sees all channels
 ✗ 2 * 4 * -> 4 * # the input is read and the output is written; count both, and a MAC once
 ✗ 2 * 4 * -> 2 * # a float32 number has 4 bytes
+✗ 2 * 4 * channels -> 2 * 4 # that is one number in and one out; each pixel has `channels` of them
+✗ 2 * 4 * channels -> 4 * channels * (kernel**2 + 1) # each input is read once, not once for each weight
 ✗ 2 * 4 * channels -> channels # the input is read and the output is written, and each number has 4 bytes
 ✗ 2 * 4 * -> 2 * 32 * # those are MACs for each bit; a float32 number has 4 bytes
 ✓ equals the plan's count on 6 layers. A depthwise one has k²/8, however wide it is.
@@ -144,6 +151,7 @@ def seconds_saved(channels, kernel, peak, bandwidth):
   (32, 3, 1e10, 1e11), (64, 7, 1e12, 1e12)
 = saved_on_paper(channels, kernel, peak, bandwidth)
 ✗ 2 * 4 * channels -> 4 * channels # the output must be written, too: twice as many numbers
+✗ 2 * 4 * channels -> 2 * 4 # each pixel has `channels` numbers
 ✗ 2 * 4 * channels -> 2 * channels # a float32 number has 4 bytes
 ✗ kernel**2 * channels**2 / peak -> kernel**2 * channels / peak # a dense layer sums over all channels, for every filter
 ✗ kernel**2 * channels**2 -> kernel * channels**2 # a kernel has kernel x kernel weights; square it
@@ -156,7 +164,7 @@ def seconds_saved(channels, kernel, peak, bandwidth):
   bytes, too: take the longer time
 ✗ depthwise = max(moving, kernel**2 * channels / peak) -> depthwise = kernel**2 * channels / peak # the depthwise half
   waits for the memory: take the longer time
-✓ for 480 channels it saves time; for 8 channels on a fast processor with slow memory it costs time.
+✓ equals the plan's count on 7 layers and machines. Now call it for the 8 channels: does it save time, and why?
 
 01.5 derive: The closest separable kernel
 def largest_rank_one(kernel):

@@ -45,6 +45,9 @@ def se_params(inputs, expand, ratio=0.25):
 ✗ int(inputs * ratio) -> math.ceil(inputs * ratio) # the bottleneck is rounded down
 ✗ int(inputs * ratio) -> round(inputs * ratio) # the bottleneck is rounded down, not to the nearest
 ✗ int(inputs * ratio) -> inputs // round(1 / ratio) # take the ratio of the inputs: 1 / 0.4 is no whole number
+✗ int(inputs * ratio) -> inputs * ratio # there is no fraction of a channel: round down
+✗ int(inputs * ratio) -> inputs // 4 # the ratio is not always a quarter
+✗ max(1, int(inputs * ratio)) -> int(inputs * ratio); + narrow + wide -> # each of the two layers has biases, too
 ✗ max(1, int(inputs * ratio)) -> int(inputs * ratio) # the bottleneck keeps one channel at least
 ✗ + narrow + wide -> # the weights are right; each of the two layers has biases too
 ✗ 2 * wide * narrow + narrow + wide -> wide * narrow + narrow # that is the first layer; the second widens again
@@ -74,6 +77,9 @@ def keras_squeeze_excite(x, inputs, ratio):
 ~ layers.Multiply()([x, gate]) -> x * gate
 ✗ int(ratio * inputs) -> int(ratio * x.shape[-1])
   # the bottleneck is a share of the block's inputs, not of the expanded channels
+✗ int(ratio * inputs) -> inputs // 4 # the ratio is not always a quarter
+✗ keepdims=True -> # a convolution needs a map: keepdims=True leaves one of 1 x 1 pixels
+✗ "silu" -> "silu", use_bias=False; "sigmoid" -> "sigmoid", use_bias=False # both small layers have a bias
 ✗ layers.GlobalAveragePooling2D -> layers.GlobalMaxPooling2D # squeeze takes the mean of each channel, not its maximum
 ✗ activation="silu" -> activation="relu" # EfficientNet's narrow layer has a swish: activation="silu"
 ✗ , activation="silu" -> # the narrow layer needs its activation, "silu"
@@ -94,7 +100,7 @@ def fold_gate(gate, project):
 ? gate[:, None] has shape (c, 1) and broadcasts along n.
 > *((rng.uniform(0.1, 0.9, c), rng.normal(size=(1, 1, c, n))) for c, n in ((5, 5), (6, 3), (2, 7)))
 = np.einsum("c,abcn->abcn", gate, project)
-✗ gate * project # those are the output channels; the gate belongs to the input channels: gate[:, None]
+✗ gate * project # those are the output channels; the gate belongs to the input channels
 ✗ project / gate[:, None] # the kernel was divided by the gate; the gate makes a channel quieter
 ✗ gate.mean() * project # each channel has its own gate; do not average them
 ✗ gate[:, None] * project[0, 0] # the numbers are right; keep the kernel's shape, (1, 1, c, n)
@@ -129,7 +135,8 @@ def what_gates_do(stored, recomputed, noise):
   # "one" also loses the balance between channels; whether gates react is own against mean
 ✗ fair["mean"] - fair["one"] -> fair["own"] - fair["one"]
   # that counts the reaction too; the balance is what mean has and one has not
-✗ fair["own"] - fair["mean"] -> fair["mean"] - fair["own"] # the sign is turned round: own minus mean
+✗ fair["own"] - fair["mean"] -> fair["mean"] - fair["own"]
+  # a loss counts, not any change: own minus mean, with its sign
 ✗ fair["mean"] - fair["one"] -> fair["one"] - fair["mean"] # the sign is turned round: mean minus one
 ✓ judges 7 networks as the table does, and falls for no stale statistics.
 ''',

@@ -105,6 +105,7 @@ def stochastic_depth(inputs, branch, rate, uniform):
 ✗ * branch / survival -> * branch # the survivors must be scaled, or the mean shrinks; divide by 1 - rate
 ✗ / survival -> * survival # multiply and the mean shrinks twice; divide by 1 - rate
 ✗ 1 - rate -> rate # survival is 1 - rate; rate is the share dropped
+✗ uniform < survival -> uniform > survival # turned round: that keeps the share that should be dropped
 ✗ uniform < survival -> uniform < rate # that drops with probability 1 - rate; rate is the share dropped
 ✗ / survival -> / rate # divide by the share that survives, 1 - rate
 ✗ inputs + survives -> survives # the input is missing; it passes through the skip connection
@@ -122,18 +123,18 @@ def keras_mbconv(x, expand, kernel, stride, filters):
     x = layers.Activation("silu")(layers.BatchNormalization()(x))
     x = «layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False)(x)»
     x = layers.Activation("silu")(layers.BatchNormalization()(x))
-    gate = «layers.GlobalAveragePooling2D(keepdims=True)(x)»
-    gate = «layers.Conv2D(channels // 4, 1, activation="silu")(gate)»
-    gate = «layers.Conv2D(expand * channels, 1, activation="sigmoid")(gate)»
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    gate = layers.Conv2D(«channels // 4», 1, activation="silu")(gate)
+    gate = layers.Conv2D(expand * channels, 1, activation="sigmoid")(gate)
     x = layers.Multiply()([x, gate])
-    x = layers.BatchNormalization()(layers.Conv2D(filters, 1, use_bias=False)(x))
+    x = «layers.Conv2D(filters, 1, use_bias=False)(x)»
+    x = «layers.BatchNormalization()(x)»
     if «stride == 1 and channels == filters»:
         x = layers.Add()([before, x])
     return x
 ? Expand is Conv2D with 1 x 1 kernels and expand * channels filters; batch norm follows, so use_bias=False.
 ? DepthwiseConv2D(kernel, stride, padding="same", use_bias=False) keeps the number of channels.
-? The gates: GlobalAveragePooling2D(keepdims=True), then 1 x 1 convolutions to channels // 4 ("silu") and back
-  ("sigmoid").
+? The gates narrow to a quarter of the block's input: channels // 4. Project: is it linear, or does "silu" follow?
 ? Only maps of one shape can be added: the stride is 1, and there are as many filters as channels.
 > (rng.normal(size=(2, 7, 7, 8)).astype("float32"), 4, 3, 1, 8),
   (rng.normal(size=(2, 7, 7, 8)).astype("float32"), 6, 5, 2, 8),
@@ -148,8 +149,11 @@ def keras_mbconv(x, expand, kernel, stride, filters):
 ✗ kernel, stride, padding="same" -> kernel, stride # the map shrinks at its border; padding="same" keeps its size
 ✗ DepthwiseConv2D(kernel -> DepthwiseConv2D(3 # the depthwise kernels are kernel x kernel, not always 3 x 3
 ✗ channels // 4 -> expand * channels // 4 # squeeze to a quarter of the block's input channels, not of the wide ones
-✗ 4, 1, activation="silu" -> 4, 1 # the squeezed numbers need their activation, "silu"
-✗ "sigmoid" -> "silu" # a gate lies between 0 and 1: its activation is "sigmoid"
+✗ expand * channels, 1, use_bias=False -> expand * channels, 1; "same", use_bias=False -> "same"
+  # batch norm follows and has a shift of its own: use_bias=False
+✗ x = layers.BatchNormalization()(x) -> x = layers.Activation("silu")(layers.BatchNormalization()(x))
+  # no activation follows project: the bottleneck is linear
+✗ x = layers.BatchNormalization()(x) -> x = x # after project, too, comes batch norm
 ✗ stride == 1 and -> # a smaller map cannot be added to its input: the skip needs stride 1
 ✗ and channels == filters -> # maps with different channels cannot be added: the skip needs channels == filters
 ✗ stride == 1 and channels == filters -> False # the skip connection is missing

@@ -1,8 +1,6 @@
 """Lesson 04: compound scaling."""
 
-import numpy as np
-
-from architecture import Baseline, Scale, Stage, compound_scale, plan
+from architecture import Baseline, Scale, Stage, plan
 from exercises.cards import enter_cards
 
 
@@ -20,12 +18,6 @@ def best_within(networks, limits):
         if all(costs[what] <= limit for what, limit in limits.items()):
             return name
     return None
-
-
-def largest_phi(budget):
-    costs = [plan(compound_scale(step / 10)).macs for step in range(71)]
-    fitting = np.searchsorted(costs, budget, side="right")  # costs rise
-    return None if fitting == 0 else (fitting - 1) / 10
 
 
 enter_cards(
@@ -46,6 +38,8 @@ def growth(width, depth, resolution):
 ✗ macs = depth * width**2 -> macs = depth * width # a layer has inputs and filters, and width scales both: square it
 ✗ macs = depth * width**2 * resolution**2 -> macs = depth * width**2 * resolution
   # an image has rows and columns, and resolution scales both: square it
+✗ macs = depth * width**2 * resolution**2 -> macs = depth * width * resolution
+  # a layer has inputs and filters, an image rows and columns: square width and resolution
 ✗ macs = depth * -> macs = depth**2 * # twice as many blocks cost twice as much: depth counts once
 ✗ params = depth * -> params = depth * resolution**2 * # a weight does not know how many pixels it is used on
 ✗ params = depth * width**2 -> params = depth * width # a layer has inputs and filters, and width scales both: square it
@@ -85,25 +79,21 @@ def scaled_rows(width, depth, rows):
 ✗ math.ceil(blocks * depth) -> blocks * math.ceil(depth) # depth was rounded before multiplying; round the product
 ✓ equals the plan of 8 networks; (1.4, 1.8) and the rows of B0 give Table 1 of B4.
 
-04.3 modify: The largest φ for a budget
-def phi_for(budget):
-    """The largest φ among 0.0, 0.1 ... 7.0 whose network needs at most `budget` MACs; None if none does."""
-    answer = None
-    for step in range(71):
-        if «plan(compound_scale(step / 10)).macs <= budget»:
-            answer = «step / 10»
-    return answer
-? compound_scale(phi) is a Scale, plan(scale) a network on paper, .macs what it costs.
-? The networks grow with φ, so the last one that fits is the largest.
-? The condition is plan(compound_scale(step / 10)).macs <= budget; then remember step / 10.
-> (10**9,), (4 * 10**9,), (plan(compound_scale(2.0)).macs,), (2 * plan().macs,), (10**8,), (10**12,)
-= largest_phi(budget)
-✗ <= budget -> < budget # at most means <=
-✗ answer = step / 10 -> return step / 10 # a larger one fits too: go on after the first that fits
-✗ answer = step / 10 -> answer = step # that is the step; φ is a tenth of it
-✗ plan(compound_scale(step / 10)).macs -> plan().macs * 2 ** (step / 10) # 2^φ ignores the rounding; ask the plan
-✗ .macs <= budget -> .params <= budget # parameters were compared: use .macs
-✓ right for 6 budgets; a billion MACs buy φ = 1.0.
+04.3 derive: The γ that doubles
+def gamma_for(alpha, beta):
+    """The γ with which, by the power law, each step of φ doubles the MACs; None if it would be below 1."""
+    gamma = «math.sqrt(2 / (alpha * beta**2))»
+    return «gamma if gamma >= 1 else None»
+? Equation 3 asks for alpha * beta**2 * gamma**2 = 2.
+? Solve it for gamma**2, and take the root. Equation 3 also says how small γ may be.
+> (1.2, 1.1), (1.0, 1.0), (2.0, 1.0), (1.0, 1.5), (1.4, 1.15)
+= None if alpha * beta**2 > 2 else math.exp((math.log(2 / alpha) - 2 * math.log(beta)) / 2)
+✗ math.sqrt(2 / (alpha * beta**2)) -> 2 / (alpha * beta**2) # that is γ²: take the root
+✗ beta**2 -> beta # width scales inputs and filters: square β
+✗ gamma if gamma >= 1 else None -> gamma # γ below 1 makes the photo smaller: None
+✗ >= 1 -> > 1 # γ = 1 leaves the photo as it is: equation 3 allows it
+✗ (alpha * beta**2) -> alpha * beta**2 # divide by all of α β²: brackets
+✓ for the paper's α and β it is 1.17; its 1.15 makes 1.92.
 
 04.4 decide: Which network fits this machine?
 def choose(networks, limits):
@@ -134,9 +124,10 @@ def choose(networks, limits):
 ✗ getattr(network, what) > limit -> network.macs > limit # compare what the limit is about: getattr(network, what)
 ✗ getattr(network, what) > limit -> getattr(network, what) < limit # turned round: above the limit means it does not fit
 ✗ getattr(network, what) > limit -> False # the limits are not asked
+✗ network.macs > most -> network.macs < most # no network needs fewer than 0 MACs: look for the most
 ✗ fits and network.macs > most -> fits and best is None # that is the first that fits; look for the most MACs
 ✗ fits and network.macs > most -> fits # that is the last that fits; look for the most MACs
-✓ 6 M parameters leave resolution only, and 14 M activations width: the limit picks the dial.
+✓ right for 9 sets of limits. Now try `fourfold`: which dial does each limit pick, and why?
 ''',
     globals(),
 )

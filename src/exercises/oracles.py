@@ -6,6 +6,7 @@ import keras
 
 import architecture
 from architecture import Baseline, Scale, Stage, plan
+from fresh_layers import biased
 
 
 def block_on_paper(inputs, expand, size=16, stride=1, filters=None, kernel=3, ratio=0.25):
@@ -18,5 +19,5 @@ def block_on_paper(inputs, expand, size=16, stride=1, filters=None, kernel=3, ra
 def built(make, x, block):
     """What `make`, a function of architecture, makes of x, with Keras's usual initial weights, as a learner's have."""
     keras.utils.set_random_seed(0)
-    with patch.object(architecture, "CONV_INIT", "glorot_uniform"):
+    with patch.object(architecture, "CONV_INIT", "glorot_uniform"), biased():
         return make(x, block)

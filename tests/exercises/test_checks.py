@@ -87,6 +87,30 @@ def test_where_results_differ_is_said():
     assert gave("99.2", lambda t: (t[0] / 0, t)) == "mean = (nan, inf), not (2, 3)."
 
 
+def test_places_that_look_alike_are_shown_with_more_digits():
+    right = np.arange(9.0).reshape(3, 3) / 7
+    assert answers.difference(right + 1e-5, right) == "1e-05 at [0, 0], not 0"
+    assert answers.difference(right + (right > 1) * 2e-5, right) == "1.1428771 at [2, 2], not 1.1428571"
+
+
+def test_where_none_may_be_right_it_is_no_missing_return():
+    strict = define(
+        find("07.5").solution.replace("return min(fitting)[1] if fitting else None", "return None"), "choose"
+    )
+    assert line("07.5", strict).endswith(": does a condition let too little through, or is a return missing?")
+
+
+def test_a_forgotten_bias_is_seen_though_fresh_biases_are_zero():
+    before = tf.keras.initializers.Zeros()((2,)).numpy()
+    for number, right in (("02.2", '1, activation="silu"'), ("03.3", "channels // 4, 1")):
+        source = find(number).solution
+        assert source.count(right) == 1
+        name = find(number).name
+        assert verdict(number, define(source, name))[0]
+        assert not verdict(number, define(source.replace(right, f"{right}, use_bias=False"), name))[0]
+    assert (tf.keras.initializers.Zeros()((2,)).numpy() == before).all()
+
+
 def test_results_that_are_no_numbers_are_named():
     assert gave("99.1", lambda x, n=2: None) == "None, not 2: is a return missing, or is the result printed?"
     assert gave("99.1", lambda x, n=2: str(x / n)) == "'2.0', not 2: that is text."

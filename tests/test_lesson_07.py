@@ -30,9 +30,10 @@ def test_with_sixteen_photos_predict_still_takes_one_and_a_half_times_as_long():
     assert round(predict["ratio_median"], 1) == 1.5
 
 
-def test_fused_b0_trains_one_point_four_times_as_fast():
-    (step,) = (row for row in measured("speed") if row["work"] == "training step, 224 px, batch 16")
-    assert round(step["ratio_median"], 1) == 1.4
+def test_fused_b0_trains_one_point_four_times_as_fast_mostly_by_keeping_memory():
+    work = "training step, 224 px, batch 16"
+    ratios = {row["work"]: row["ratio_median"] for row in measured("speed")}
+    assert round(ratios[work], 1) == 1.4 and ratios[f"{work}, memory kept"] < 1 + (ratios[work] - 1) / 2
 
 
 def test_one_scale_for_a_layer_costs_fifteen_points_and_one_for_each_channel_nothing_that_shows(rows):

@@ -10,6 +10,8 @@ import pytest
 from keras import layers
 
 import converters
+from architecture import EfficientNet
+from small_models import IMAGES, TINY
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the converters need TensorFlow")
 
@@ -21,6 +23,20 @@ def test_a_frozen_graph_is_constant_and_in_inference():
     assert not frozen.captured_inputs and not frozen.graph.variables
     np.testing.assert_allclose(frozen(keras.ops.convert_to_tensor(x))[0], model(x, training=False), atol=1e-6)
     assert frozen.inputs[0].shape == (None, 4, 4, 3) and converters.frozen(model, 1).inputs[0].shape == (1, 4, 4, 3)
+
+
+def test_what_an_interpreter_leaves_unfilled_is_no_infinite_map(monkeypatch):
+    import tensorflow as tf
+
+    read = tf.lite.Interpreter.get_tensor
+
+    def dirty(self, index):
+        named = {details["index"]: details["name"] for details in self.get_tensor_details()}
+        return read(self, index) if named[index] else np.full(3, np.nan)
+
+    monkeypatch.setattr(tf.lite.Interpreter, "get_tensor", dirty)
+    with converters.quiet():
+        assert converters.litert(EfficientNet(TINY), "int8", IMAGES)
 
 
 def test_quiet_is_over_when_it_is_over(recwarn):

@@ -26,7 +26,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,14 +66,15 @@ def row(work, wanted, peer, ours, rounds):
 def plain(*arguments):
     """A call without arguments: plain.py, in its own process, does its work once. Raises RuntimeError if it stops."""
     command = [sys.executable, plain_keras.__file__, *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
 
         def answered():
             if not process.stdout.readline():
                 raise RuntimeError(f"plain.py {arguments} stopped: see what it says above")
 
         def call():
-            print(file=process.stdin, flush=True)
+            with suppress(BrokenPipeError):  # it is gone, and `answered` says so
+                process.stdin.write(b"\n")
             answered()
 
         answered()

@@ -37,8 +37,10 @@ def test_the_peer_answers_each_call_from_a_process_of_its_own(monkeypatch, tmp_p
     with speed.plain("answer", 16) as call:
         call()
         call()
-        with pytest.raises(RuntimeError, match="plain.py .*answer.* stopped"):
-            call()
+        for _ in range(2):  # it may be on its way out, and is gone the second time
+            with pytest.raises(RuntimeError, match="plain.py .*answer.* stopped"):
+                call()
+            sleep(0.5)
 
 
 def test_the_peer_imports_nothing_of_the_series():
